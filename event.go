@@ -1,0 +1,100 @@
+package darktrace
+
+import (
+	"encoding/json"
+	"iter"
+)
+
+// IncidentEvent is an AI Analyst incident event: one finding, written up, and
+// part of an incident (its group).
+//
+// Decoding never fails because of one field: see Skipped. Encoding gives the
+// wire form back, Extra included, in the form of details that it came in.
+//
+// Threat Visualizer API: GET /aianalyst/incidentevents.
+type IncidentEvent struct {
+	ID                string                     // Identity of the event; it never changes.
+	Title             string                     // Title, localised.
+	Summary           Text                       // Summary, localised; paragraphs are separated by blank lines.
+	Summariser        string                     // System name of what wrote the event, such as "ScanSummary"; an open set.
+	CreatedAt         Millis                     // When the event was made, up to a day after the activity.
+	Periods           []Period                   // When the activity took place; may be empty.
+	Category          Category                   // Category of the event; "" before 5.2.
+	GroupCategory     Category                   // Category of its incident, which may change; "" before 5.2.
+	CurrentGroup      string                     // Id of its incident, which changes when incidents merge; "" before 5.2.
+	PreviousGroups    []string                   // Ids that its incident had before merges.
+	GroupScore        Score                      // Score of its incident, which grows; 0 = unknown.
+	AIAScore          Score                      // Score of the event itself; 0 = unknown.
+	AttackPhases      []AttackPhase              // Phases of an attack that it belongs to.
+	MITRETactics      []string                   // MITRE ATT&CK tactics, such as [TacticLateralMovement]; an open set.
+	Acknowledged      bool                       // Somebody acknowledged the event.
+	Pinned            bool                       // The event or its incident is pinned.
+	UserTriggered     bool                       // A person started the investigation.
+	ExternalTriggered bool                       // An outside system started the investigation.
+	Sender            string                     // Sender of the mail, for Darktrace/EMAIL events; "" otherwise and before 6.1.
+	BreachDevices     []Device                   // Devices that the event is about; empty for e-mail events.
+	RelatedBreaches   []RelatedBreach            // Model alerts that belong to the event.
+	Details           Details                    // The findings; walk them with AllDetails.
+	Children          []string                   // Ids of the events it consists of; its own since 5.2.
+	ActivityID        string                     // Legacy grouping: id of the activity.
+	GroupingIDs       []string                   // Legacy grouping: ids.
+	GroupByActivity   bool                       // Legacy grouping: by activity.
+	URL               string                     // Link into the Threat Visualizer; only when asked for with IncludeURL.
+	Explanations      json.RawMessage            // Steps of the investigation, block form only; nil otherwise.
+	Figures           json.RawMessage            // Figures, block form only; nil otherwise.
+	Extra             map[string]json.RawMessage // Fields that this type doesn't know, and those of an unexpected type; nil = none.
+	Raw               json.RawMessage            // The event as it came; only when asked for with KeepRaw.
+	Skipped           []string                   // Paths of what had an unexpected type, such as "relatedBreaches[2].pbid"; nil = nothing.
+}
+
+// AllDetails walks over every detail with the header of its block, in wire
+// order, whichever form the body had.
+func (e *IncidentEvent) AllDetails() iter.Seq2[string, Detail] {
+	return func(yield func(string, Detail) bool) {
+		for _, section := range e.Details {
+			for _, block := range section.Blocks {
+				for _, group := range block.Groups {
+					for _, detail := range group {
+						if !yield(block.Header, detail) {
+							return
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// Period is a span of time.
+type Period struct {
+	Start Millis  // Begin; 0 = unknown.
+	End   Millis  // End; 0 = unknown.
+	Extra RawJSON // What the fields above can't hold; see [RawJSON].
+}
+
+// RelatedBreach is a model alert that belongs to an event.
+type RelatedBreach struct {
+	ModelName   string  // Name of the model, its parts joined with " / ".
+	PBID        int64   // Id of the model alert on the appliance.
+	ThreatScore Score   // Score of the model alert; 0 = unknown.
+	Timestamp   Millis  // When the model was breached.
+	Extra       RawJSON // What the fields above can't hold; see [RawJSON].
+}
+
+// MITRE ATT&CK tactics as the API spells them.
+const (
+	TacticReconnaissance      = "reconnaissance"       // Reconnaissance.
+	TacticResourceDevelopment = "resource-development" // Resource Development.
+	TacticInitialAccess       = "initial-access"       // Initial Access.
+	TacticExecution           = "execution"            // Execution.
+	TacticPersistence         = "persistence"          // Persistence.
+	TacticPrivilegeEscalation = "privilege-escalation" // Privilege Escalation.
+	TacticDefenseEvasion      = "defense-evasion"      // Defense Evasion.
+	TacticCredentialAccess    = "credential-access"    // Credential Access.
+	TacticDiscovery           = "discovery"            // Discovery.
+	TacticLateralMovement     = "lateral-movement"     // Lateral Movement.
+	TacticCollection          = "collection"           // Collection.
+	TacticCommandAndControl   = "command-and-control"  // Command and Control.
+	TacticExfiltration        = "exfiltration"         // Exfiltration.
+	TacticImpact              = "impact"               // Impact.
+)
