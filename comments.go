@@ -1,5 +1,15 @@
 package darktrace
 
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
 // Comment is a comment that somebody wrote on an event. Comments have no id and
 // can't be changed or deleted through the API.
 //
@@ -10,4 +20,81 @@ type Comment struct {
 	EventID  string  // Event that it belongs to.
 	Time     Millis  // When it was written.
 	Extra    RawJSON // What the fields above can't hold; see [RawJSON].
+}
+
+// ListComments returns the comments on an event, in the appliance's order; none
+// is an empty list, also for an id that the appliance does not know.
+//
+// Threat Visualizer API: GET /aianalyst/incident/comments.
+func (s *AIAnalystService) ListComments(ctx context.Context, eventID string) ([]*Comment, error) {
+	if err := checkID("eventID", eventID); err != nil {
+		return nil, err
+	}
+	reply, err := s.client.send(ctx, &call{method: http.MethodGet, path: commentsPath, query: "incident_id=" + eventID})
+	if err != nil {
+		return nil, err
+	}
+	comments, err := decodeComments(reply.data)
+	if err != nil {
+		return nil, reply.undecoded(err)
+	}
+	return comments, nil
+}
+
+// PostComment writes a comment on an event. A nil error means that the appliance
+// confirmed it; version 7.0 is known to confirm comments and drop them, see
+// PostCommentVerified. After an ErrOutcomeUnknown, look at ListComments before
+// posting again. It needs the permission "Discuss Breaches".
+//
+// Threat Visualizer API: POST /aianalyst/incident/comments, since 6.0.2.
+func (s *AIAnalystService) PostComment(ctx context.Context, eventID, message string) error {
+	switch err := checkID("eventID", eventID); {
+	case err != nil:
+		return err
+	case strings.TrimSpace(message) == "":
+		return argument("message", "is empty")
+	case !utf8.ValidString(message):
+		return argument("message", "is not valid UTF-8")
+	}
+	return s.client.Do(ctx, &Request{Method: http.MethodPost, Path: commentsPath, JSON: struct {
+		EventID string `json:"incident_id"`
+		Message string `json:"message"`
+	}{eventID, message}}, nil)
+}
+
+// PostCommentVerified writes a comment and reads it back, with two more requests:
+// comments have no id, so that only one more of the same text than before proves
+// it. ErrNotStored when the comment does not show, also when the write itself
+// ended unknown (errors.Is then finds ErrOutcomeUnknown too, since a slow
+// appliance may store it yet); ErrOutcomeUnknown alone when it was sent and can't
+// be read back.
+//
+// Threat Visualizer API: GET and POST /aianalyst/incident/comments.
+func (s *AIAnalystService) PostCommentVerified(ctx context.Context, eventID, message string) (*Comment, error) {
+	before, err := s.sameComments(ctx, eventID, message)
+	if err != nil {
+		return nil, err
+	}
+	writeErr := s.PostComment(ctx, eventID, message)
+	if writeErr != nil && !errors.Is(writeErr, ErrOutcomeUnknown) {
+		return nil, writeErr
+	}
+	after, err := s.sameComments(ctx, eventID, message)
+	switch {
+	case err != nil && writeErr != nil:
+		return nil, writeErr
+	case err != nil:
+		return nil, s.client.unverified(ctx, commentsPath, err)
+	case len(after) <= len(before):
+		return nil, s.client.notStored(commentsPath, "the event's list of comments", writeErr)
+	}
+	return slices.MaxFunc(after, func(a, b *Comment) int { return cmp.Compare(a.Time, b.Time) }), nil
+}
+
+// sameComments returns the comments on an event that read as message does.
+func (s *AIAnalystService) sameComments(ctx context.Context, eventID, message string) ([]*Comment, error) {
+	comments, err := s.ListComments(ctx, eventID)
+	return slices.DeleteFunc(comments, func(c *Comment) bool {
+		return strings.TrimSpace(c.Message) != strings.TrimSpace(message)
+	}), err
 }

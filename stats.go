@@ -1,6 +1,13 @@
 package darktrace
 
-import "encoding/json"
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/google/go-querystring/query"
+)
 
 // Stats are the figures of AI Analyst over a span of time.
 //
@@ -42,4 +49,39 @@ type StatsGroups struct {
 	Critical     int64                       // Incidents of category critical.
 	MITRETactics map[string]map[string]int64 // Counts by "total" or category, then by tactic.
 	Extra        RawJSON                     // What the fields above can't hold; see [RawJSON].
+}
+
+// StatsOptions bounds the time that GetStats counts.
+type StatsOptions struct {
+	// Start and End bound the window; zero for both means the last 7 days.
+	Start time.Time `url:"starttime,omitempty,unixmilli"`
+	// End is the end of the window; see Start.
+	End time.Time `url:"endtime,omitempty,unixmilli"`
+}
+
+// GetStats returns what AI Analyst did in a span of time; nil options mean the
+// last 7 days.
+//
+// Threat Visualizer API: GET /aianalyst/stats.
+func (s *AIAnalystService) GetStats(ctx context.Context, opts *StatsOptions) (*Stats, error) {
+	var o StatsOptions
+	if opts != nil {
+		o = *opts
+	}
+	if err := checkWindow(o.Start, o.End); err != nil {
+		return nil, err
+	}
+	values, err := query.Values(o)
+	if err != nil {
+		return nil, argument("options", "can't be encoded: %v", err)
+	}
+	reply, err := s.client.send(ctx, &call{method: http.MethodGet, path: statsPath, query: encodeQuery(values)})
+	if err != nil {
+		return nil, err
+	}
+	stats, err := decodeStats(reply.data)
+	if err != nil {
+		return nil, reply.undecoded(err)
+	}
+	return stats, nil
 }

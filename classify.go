@@ -1,0 +1,297 @@
+package darktrace
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+const (
+	errorBodySize = 8 << 10 // how much of an error's body is read
+	envelopeSize  = 4 << 10 // an object that reports an error is smaller
+	snippetSize   = 512     // how much of a body an APIError keeps
+)
+
+// answer is what classification looks at.
+type answer struct {
+	write    bool
+	status   int
+	host     string // that was asked
+	location string
+	html     bool   // the Content-Type says so
+	body     []byte // its beginning, or all of it
+}
+
+// classify reads as much of the answer as it needs to tell success from
+// failure: the beginning of a stream or of an error, else everything.
+func (r *reply) classify() error {
+	a := answer{
+		write: r.call.write(), status: r.resp.StatusCode, host: r.req.URL.Hostname(),
+		location: r.resp.Header.Get("Location"),
+		html:     strings.HasPrefix(strings.ToLower(r.resp.Header.Get("Content-Type")), "text/html"),
+	}
+	var skew time.Duration
+	date, err := http.ParseTime(r.resp.Header.Get("Date"))
+	dated := err == nil
+	if dated {
+		skew = r.client.clock.observe(date)
+	}
+	if a.status/100 != 2 {
+		// What broke an error's body never hides the error.
+		_ = r.readBeginning(errorBodySize, func([]byte) bool { return false })
+	} else if err := r.readSuccess(); err != nil {
+		return err
+	}
+	a.body = r.data
+	kind, code := a.classify()
+	if kind == nil {
+		return nil
+	}
+	apiErr := &APIError{
+		Method: r.call.method, Path: r.path(), StatusCode: a.status, Code: r.snippet([]byte(code)), Body: r.snippet(a.body),
+		RetryAfter: retryAfter(r.resp.Header.Get("Retry-After"), date), ClockSkew: skew, Attempts: r.number,
+		kind: kind, dated: dated,
+	}
+	apiErr.hint = apiErr.advice(r.call.write())
+	return apiErr
+}
+
+func (r *reply) readSuccess() error {
+	if !r.call.stream {
+		return r.readAll()
+	}
+	if err := r.readBeginning(snippetSize, func(data []byte) bool { return len(bytes.TrimSpace(data)) > 0 }); err != nil {
+		return err
+	}
+	if firstByte(r.data) != '{' {
+		return nil
+	}
+	return r.readBeginning(envelopeSize, func([]byte) bool { return false })
+}
+
+// classify tells the kind of failure that an answer is, nil for success, and the
+// appliance's own word for it.
+func (a *answer) classify() (kind error, code string) {
+	switch {
+	case a.status/100 == 2:
+		return a.classifySuccess()
+	case a.status/100 == 3:
+		return a.classifyRedirect()
+	}
+	word, message := failureWord(a.body)
+	code = word
+	if code == "" {
+		code = message
+	}
+	switch {
+	case word == "API DATE ERROR" && a.status < 404:
+		return ErrDate, code
+	case word == "API SIGNATURE ERROR" && a.status < 404, a.status == http.StatusUnauthorized:
+		return ErrSignature, code
+	case a.status == http.StatusForbidden:
+		return ErrPermission, code
+	case a.status == http.StatusNotFound:
+		return ErrNotFound, code
+	case a.status == http.StatusTooManyRequests:
+		return ErrRateLimited, code
+	case a.status < 500 && a.status != http.StatusRequestTimeout:
+		return ErrInput, code
+	case a.write:
+		return ErrOutcomeUnknown, code
+	}
+	return ErrServer, code
+}
+
+// classifySuccess looks for the failures that come with a status of success.
+func (a *answer) classifySuccess() (kind error, code string) {
+	first := firstByte(a.body)
+	switch {
+	case first == '<', a.html && first != 0 && first != '[' && first != '{':
+		return ErrLogin, ""
+	case first == '[' && a.write:
+		return a.classifyMasters()
+	case first != '{' || !a.write && len(a.body) >= envelopeSize:
+		return nil, ""
+	}
+	if word, message := failureWord(a.body); word != "" {
+		return ErrRejected, word
+	} else if message != "" {
+		return ErrRejected, message
+	}
+	return nil, ""
+}
+
+// classifyMasters reads a Unified View's answer to a write, an object for each
+// master: success when any of them had it.
+func (a *answer) classifyMasters() (kind error, code string) {
+	var masters []json.RawMessage
+	if json.Unmarshal(a.body, &masters) != nil {
+		return nil, "" // Decoding says what is wrong with it.
+	}
+	failures := 0
+	for _, master := range masters {
+		word, message := failureWord(master)
+		switch {
+		case word == "" && message == "":
+			return nil, ""
+		case word != "":
+			code = word
+		default:
+			code = message
+		}
+		failures++
+	}
+	return ErrRejected, code
+}
+
+// classifyRedirect tells where the appliance wants to send a browser.
+func (a *answer) classifyRedirect() (kind error, code string) {
+	_, message := failureWord(a.body)
+	body := strings.TrimSpace(string(a.body))
+	_, target, _ := strings.Cut(body, "Redirecting to ")
+	leadsTo := func(path string) bool {
+		u, err := url.Parse(a.location)
+		return strings.HasSuffix(target, path) || err == nil && strings.HasSuffix(u.Path, path)
+	}
+	elsewhere, err := url.Parse(a.location)
+	otherHost := err == nil && elsewhere.Host != "" && !strings.EqualFold(elsewhere.Hostname(), a.host)
+	switch {
+	case leadsTo("/403"):
+		return ErrPermission, message
+	case message != "", otherHost && body == "":
+		return ErrLogin, message
+	case leadsTo("/login"):
+		return ErrEndpoint, message
+	}
+	return ErrLogin, message
+}
+
+// failureWord finds in an object the value by which the appliance reports a
+// failure, under whichever key: "ERROR", or what ends in it. Failing that,
+// message is what the key "error" holds.
+func failureWord(body []byte) (word, message string) {
+	var members map[string]json.RawMessage
+	if firstByte(body) != '{' || json.Unmarshal(body, &members) != nil {
+		return "", ""
+	}
+	for key, raw := range members {
+		var value string
+		if json.Unmarshal(raw, &value) != nil {
+			if text := string(raw); key == "error" && text != "null" && text != "false" {
+				message = text
+			}
+			continue
+		}
+		switch {
+		case value == "ERROR" || strings.HasSuffix(value, " ERROR"):
+			word = value
+		case key == "error":
+			message = value
+		}
+	}
+	return word, message
+}
+
+// firstByte returns the first byte that is not white space; 0 if there is none.
+func firstByte(data []byte) byte {
+	if data = bytes.TrimSpace(data); len(data) > 0 {
+		return data[0]
+	}
+	return 0
+}
+
+// snippet returns the printable beginning of a text, with secrets blanked.
+func (r *reply) snippet(text []byte) string {
+	printable := strings.Map(func(c rune) rune {
+		if unicode.IsSpace(c) {
+			return ' '
+		}
+		if !unicode.IsPrint(c) {
+			return -1
+		}
+		return c
+	}, r.redact(string(text)))
+	printable = strings.ToValidUTF8(printable, "")
+	if len(printable) > snippetSize {
+		printable = strings.ToValidUTF8(printable[:snippetSize], "")
+	}
+	return strings.TrimSpace(printable)
+}
+
+// retryAfter reads a Retry-After header: seconds, or a date on the appliance's
+// clock.
+func retryAfter(header string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseInt(header, 10, 32); err == nil {
+		return time.Duration(max(seconds, 0)) * time.Second
+	}
+	date, err := http.ParseTime(header)
+	if err != nil {
+		return 0
+	}
+	if now.IsZero() {
+		now = time.Now()
+	}
+	return max(date.Sub(now), 0)
+}
+
+// hints say what to do about an error of each kind.
+var hints = map[error]string{
+	ErrSignature:      "are the tokens swapped, truncated or from another master, or does a proxy rewrite requests?",
+	ErrEndpoint:       "is the base URL right, and does this version of the appliance have the endpoint?",
+	ErrLogin:          "is the base URL that of the appliance's API, and are the credentials for it?",
+	ErrInput:          "the appliance refused an argument; see Body for its words",
+	ErrNotFound:       "check the id and the base URL",
+	ErrRateLimited:    "send fewer requests, see WithRateLimit",
+	ErrServer:         "try again later",
+	ErrRejected:       "the appliance did not do it",
+	ErrOutcomeUnknown: "the write may or may not have been carried out; read back before sending it again",
+}
+
+// permissions names the permission that a path needs beyond Visualizer.
+var permissions = map[string]string{
+	"/aianalyst/acknowledge":       "Acknowledge Breaches",
+	"/aianalyst/unacknowledge":     "Acknowledge Breaches",
+	"/aianalyst/incident/comments": "Discuss Breaches",
+	"/aianalyst/investigations":    "Create AI Analyst Investigations",
+}
+
+// advice says what to do about the error.
+func (e *APIError) advice(write bool) string {
+	hint := hints[e.kind]
+	switch {
+	case errors.Is(e, ErrPermission):
+		permission := "Visualizer"
+		for path, needed := range permissions {
+			if write && strings.HasSuffix(e.Path, path) {
+				permission = needed
+			}
+		}
+		return fmt.Sprintf("the token's user needs the permission %q", permission)
+	case errors.Is(e, ErrDate) && e.dated && e.ClockSkew.Abs() < time.Minute:
+		return "the clocks agree, so the appliance refuses the layout of the date; see TokenDateLayout"
+	case errors.Is(e, ErrDate):
+		return "correct the clock; " + e.skewText()
+	case errors.Is(e, ErrSignature) && e.ClockSkew.Abs() > 5*time.Minute:
+		return hint + " Or is a clock wrong? " + e.skewText()
+	case errors.Is(e, ErrRateLimited) && e.RetryAfter > 0:
+		return fmt.Sprintf("the appliance asks to wait %v; %s", e.RetryAfter, hint)
+	}
+	return hint
+}
+
+func (e *APIError) skewText() string {
+	switch {
+	case !e.dated:
+		return "the appliance accepts 30 minutes around its own and did not tell its time"
+	case e.ClockSkew < 0:
+		return fmt.Sprintf("the appliance's is %v behind ours", -e.ClockSkew)
+	}
+	return fmt.Sprintf("the appliance's is %v ahead of ours", e.ClockSkew)
+}
