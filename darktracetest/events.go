@@ -1,0 +1,354 @@
+package darktracetest
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// AddEventsJSON adds events in wire form: one JSON object or an array of them,
+// as GET /aianalyst/incidentevents answers. An event whose id is known replaces
+// that one. What is missing or null is filled in: createdAt (now), children and
+// currentGroup (of its own), groupCategory (its category), groupScore (its
+// aiaScore). Fields that the profile does not have are dropped.
+func (s *Server) AddEventsJSON(data []byte) error { return s.addJSON(data, time.Time{}) }
+
+// AddEventsJSONAt is AddEventsJSON for events that nobody sees before a time on
+// the appliance's clock, whatever their own times are: late creation.
+func (s *Server) AddEventsJSONAt(visibleFrom time.Time, data []byte) error {
+	return s.addJSON(data, visibleFrom)
+}
+
+func (s *Server) addJSON(data []byte, visibleFrom time.Time) error {
+	elements := []json.RawMessage{data}
+	if trimmed := bytes.TrimSpace(data); len(trimmed) > 0 && trimmed[0] == '[' {
+		if err := json.Unmarshal(data, &elements); err != nil {
+			return fmt.Errorf("darktracetest: %w", err)
+		}
+	}
+	added := make([]*event, len(elements))
+	now := s.Now()
+	for i, raw := range elements {
+		var err error
+		if added[i], err = s.newEvent(raw, now); err != nil {
+			return fmt.Errorf("darktracetest: event %d: %w", i, err)
+		}
+		added[i].visibleFrom = visibleFrom
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range added {
+		s.put(e)
+	}
+	return nil
+}
+
+// newEvent completes an event in wire form.
+func (s *Server) newEvent(data []byte, now time.Time) (*event, error) {
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, data); err != nil {
+		return nil, err
+	}
+	f, err := newFacts(compact.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	o, err := parseObject(compact.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	o.remove("incidentEventUrl")
+	o.remove(s.cfg.profile.unknownFields()...)
+	for _, field := range []struct {
+		key   string
+		value any
+	}{
+		{"createdAt", now.UnixMilli()},
+		{"children", []string{f.ID}},
+		{"currentGroup", "g" + f.ID},
+		{"groupCategory", f.Category},
+		{"groupScore", f.AIAScore},
+	} {
+		if !o.has(field.key) {
+			o.set(field.key, field.value)
+		}
+	}
+	return encodeEvent(o)
+}
+
+func encodeEvent(o object) (*event, error) {
+	raw := o.encode()
+	f, err := newFacts(raw)
+	return &event{raw: raw, facts: f}, err
+}
+
+func (s *Server) put(e *event) {
+	id := e.facts.ID
+	if old, ok := s.byID[id]; ok {
+		*old = *e
+		return
+	}
+	s.byID[id] = e
+	s.events = append(s.events, e)
+}
+
+// change sets fields of an event. Nothing that was handed out before moves.
+func (s *Server) change(e *event, fields ...member) {
+	o, err := parseObject(e.raw)
+	for _, f := range fields {
+		o.set(f.key, f.value)
+	}
+	changed, encodeErr := encodeEvent(o)
+	if err = cmp.Or(err, encodeErr); err != nil {
+		s.fail("event %s: %v", e.facts.ID, err)
+		return
+	}
+	e.raw, e.facts = changed.raw, changed.facts
+}
+
+// mustEvent finds an event for a helper.
+func (s *Server) mustEvent(id string) *event {
+	e, ok := s.byID[id]
+	if !ok {
+		s.fail("there is no event %q", id)
+	}
+	return e
+}
+
+// EventJSON returns an event in wire form, nil when there is none.
+func (s *Server) EventJSON(id string) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, ok := s.byID[id]
+	if !ok {
+		return nil
+	}
+	return slices.Clone(s.servedEvent(e))
+}
+
+// SetField sets one field of an event, by its name on the wire.
+func (s *Server) SetField(eventID, field string, value any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.change(s.mustEvent(eventID), member{field, mustJSON(value)})
+}
+
+// SetMaster moves an event to another master of a Unified View.
+func (s *Server) SetMaster(eventID string, master int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mustEvent(eventID).master = master
+}
+
+// Acknowledge marks events as acknowledged, as a colleague would on the screen.
+// To act on them otherwise: SetField.
+func (s *Server) Acknowledge(eventIDs ...string) {
+	for _, id := range eventIDs {
+		s.SetField(id, "acknowledged", true)
+	}
+}
+
+// Remove deletes events: appliances forget after a while.
+func (s *Server) Remove(eventIDs ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range eventIDs {
+		s.mustEvent(id)
+		delete(s.byID, id)
+	}
+	s.events = slices.DeleteFunc(s.events, func(e *event) bool { return s.byID[e.facts.ID] == nil })
+}
+
+// pinned tells whether an event or its incident is pinned.
+func (s *Server) pinned(e *event) bool {
+	return e.facts.Pinned || s.group(e.facts.CurrentGroup).pinned
+}
+
+// servedEvent is the JSON of an event with what it takes from its incident.
+func (s *Server) servedEvent(e *event) []byte {
+	if s.pinned(e) == e.facts.Pinned {
+		return e.raw
+	}
+	o, _ := parseObject(e.raw)
+	o.set("pinned", true)
+	return o.encode()
+}
+
+// query is what incidentevents and groups filter by, under the names that each has.
+type query struct {
+	window                               window
+	acknowledged, allPinned, onlyPinned  bool
+	saas, link                           bool
+	categories                           []string
+	minScore, maxScore                   float64
+	minGroupScore, maxGroupScore         float64
+	did, notDID, sid, notSID, master     int64
+	hasDID, hasNotDID, hasSID, hasNotSID bool
+	hasMaster                            bool
+	groupIDs, eventIDs                   []string
+}
+
+// commonQuery reads the parameters that both endpoints name alike.
+func (s *Server) commonQuery(c *call) query {
+	p := &c.params
+	q := query{
+		window:        p.window(c.Time),
+		acknowledged:  p.flag("includeacknowledged", false),
+		allPinned:     p.flag("includeallpinned", true),
+		onlyPinned:    p.flag("includeonlypinned", false),
+		saas:          p.flag("saasonly", false),
+		minScore:      p.number("minscore", 0),
+		maxScore:      p.number("maxscore", 100),
+		minGroupScore: 0,
+		maxGroupScore: 100,
+		groupIDs:      p.list("groupid"),
+		eventIDs:      p.list("uuid"),
+	}
+	q.did, q.hasDID = p.id("did")
+	q.notDID, q.hasNotDID = p.id("excludedid")
+	q.sid, q.hasSID = p.id("sid")
+	q.notSID, q.hasNotSID = p.id("excludesid")
+	if len(s.cfg.masters) > 0 {
+		q.master, q.hasMaster = p.id("master")
+	}
+	p.locale()
+	return q
+}
+
+func (p *params) locale() {
+	known := []string{
+		"de_DE", "en_GB", "en_US", "es_ES", "es_419", "fr_FR", "it_IT", "ja_JP", "ko_KR", "pt_BR", "zh_Hans", "zh_Hant",
+	}
+	p.known["locale"] = slices.Contains(known, p.values.Get("locale"))
+}
+
+// categoryFlags reads one boolean parameter for each category.
+func (p *params) categoryFlags(prefix string) []string {
+	var categories []string
+	for _, category := range []string{"compliance", "suspicious", "critical"} {
+		if p.flag(prefix+category, false) {
+			categories = append(categories, category)
+		}
+	}
+	return categories
+}
+
+// getEvents answers GET /aianalyst/incidentevents.
+func (s *Server) getEvents(c *call) answer {
+	q := s.commonQuery(c)
+	q.link = c.params.flag("includeincidenteventurl", false)
+	q.categories = c.params.categoryFlags("group")
+	q.minGroupScore = c.params.number("mingroupscore", 0)
+	q.maxGroupScore = c.params.number("maxgroupscore", 100)
+	if s.cfg.noEventLists && len(q.eventIDs) > 1 {
+		q.eventIDs = []string{c.params.text("uuid")}
+	}
+	if c.params.err != nil {
+		return c.badInput("%v", c.params.err)
+	}
+	var found []served
+	for e := range s.visible(c.Time) {
+		if s.matches(e, q) {
+			found = append(found, served{s.servedEvent(e), float64(e.facts.GroupScore), s.eventLink(c, q, e)})
+		}
+	}
+	return s.list(c, found)
+}
+
+// matches tells whether an event is listed: uuid overrides groupid, and that
+// everything else. Whether they override includeacknowledged=false is not known:
+// here they don't, so that no client relies on it.
+func (s *Server) matches(e *event, q query) bool {
+	f := e.facts
+	if f.Acknowledged && !q.acknowledged {
+		return false
+	}
+	switch {
+	case len(q.eventIDs) > 0:
+		return slices.Contains(q.eventIDs, f.ID)
+	case len(q.groupIDs) > 0:
+		return slices.Contains(q.groupIDs, f.CurrentGroup)
+	}
+	pinned := s.pinned(e)
+	return (q.window.contains(s.windowTime(f)) || pinned && q.allPinned) &&
+		(pinned || !q.onlyPinned) &&
+		(f.isSaaS() || !q.saas) &&
+		(len(q.categories) == 0 || slices.Contains(q.categories, f.GroupCategory)) &&
+		between(q.minScore, float64(f.AIAScore), q.maxScore) &&
+		between(q.minGroupScore, float64(f.GroupScore), q.maxGroupScore) &&
+		(!q.hasDID || f.hasDevice(q.did)) &&
+		(!q.hasNotDID || !f.hasDevice(q.notDID)) &&
+		(!q.hasSID || f.hasSubnet(q.sid)) &&
+		(!q.hasNotSID || !f.hasSubnet(q.notSID)) &&
+		(!q.hasMaster || s.masterOf(e) == q.master)
+}
+
+func between(low, x, high float64) bool { return low <= x && x <= high }
+
+func (s *Server) windowTime(f *facts) int64 {
+	switch s.cfg.window {
+	case FirstActivity:
+		return f.first()
+	case LastActivity:
+		return f.last()
+	case CreatedAt:
+	}
+	return f.CreatedAt
+}
+
+// visible yields the events that are there at a time.
+func (s *Server) visible(now time.Time) func(func(*event) bool) {
+	return func(yield func(*event) bool) {
+		for _, e := range s.events {
+			if !e.visibleFrom.After(now) && !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Server) masterOf(e *event) int64 {
+	if e.master == 0 && len(s.cfg.masters) > 0 {
+		return s.cfg.masters[0]
+	}
+	return e.master
+}
+
+func (s *Server) eventLink(c *call, q query, e *event) member {
+	if !q.link || s.cfg.noFQDN {
+		return member{}
+	}
+	page := "/#aiaincidentevent/"
+	if e.facts.isSaaS() {
+		page = "/saas#aiaincidentevent/"
+	}
+	return member{"incidentEventUrl", mustJSON(c.base + page + e.facts.ID)}
+}
+
+// served is one element of a list: its JSON, what it is ordered by, and the link
+// that was asked for.
+type served struct {
+	raw   []byte
+	score float64
+	link  member
+}
+
+// list answers with elements by falling score, anonymised where the token is
+// restricted.
+func (s *Server) list(c *call, found []served) answer {
+	slices.SortStableFunc(found, func(a, b served) int { return cmp.Compare(b.score, a.score) })
+	restricted, names := !c.token.may(UnrestrictedDevices), newAnonymiser()
+	return listAnswer(found, func(e served) []byte {
+		raw := e.raw
+		if restricted {
+			raw = names.hide(raw)
+		}
+		if e.link.key != "" {
+			raw = withMember(raw, e.link.key, e.link.value)
+		}
+		return raw
+	})
+}

@@ -1,0 +1,415 @@
+package darktracetest
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// groupState is what an incident has that its events have not.
+type groupState struct {
+	acknowledged, pinned bool
+	previous             []string
+}
+
+// group returns the state of an incident, the zero one when nothing was set.
+func (s *Server) group(id string) groupState {
+	if g, ok := s.groups[id]; ok {
+		return *g
+	}
+	return groupState{}
+}
+
+func (s *Server) editGroup(id string, edit func(*groupState)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.group(id)
+	edit(&g)
+	s.groups[id] = &g
+}
+
+// SetGroupAcknowledged sets the incident's own flag, which acknowledging its
+// events does not touch.
+func (s *Server) SetGroupAcknowledged(groupID string, acknowledged bool) {
+	s.editGroup(groupID, func(g *groupState) { g.acknowledged = acknowledged })
+}
+
+// SetGroupPinned pins or unpins an incident: its events are pinned with it.
+func (s *Server) SetGroupPinned(groupID string, pinned bool) {
+	s.editGroup(groupID, func(g *groupState) { g.pinned = pinned })
+}
+
+// SetGroup gives every event of an incident this score and category, as when an
+// incident grows.
+func (s *Server) SetGroup(groupID string, score float64, category string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.members(groupID) {
+		s.change(e, member{"groupScore", mustJSON(score)}, member{"groupCategory", mustJSON(category)})
+	}
+}
+
+// Merge moves every event of one incident into another, which takes the higher
+// score and category. The absorbed id is no longer found; it stays among the
+// previous ids of the incident and of the events that moved.
+func (s *Server) Merge(fromGroup, intoGroup string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	moved := s.members(fromGroup)
+	all := append(s.members(intoGroup), moved...)
+	if len(moved) == 0 || len(moved) == len(all) || fromGroup == intoGroup {
+		s.fail("there are no events to merge from %q into %q", fromGroup, intoGroup)
+		return
+	}
+	for _, e := range moved {
+		s.change(e,
+			member{"currentGroup", mustJSON(intoGroup)},
+			member{"groupPreviousGroups", mustJSON(append(slices.Clone(e.facts.PreviousGroups), fromGroup))})
+	}
+	top := incident{events: all}
+	score, category := mustJSON(top.score()), mustJSON(top.category())
+	for _, e := range all {
+		s.change(e, member{"groupScore", score}, member{"groupCategory", category})
+	}
+	from, into := s.group(fromGroup), s.group(intoGroup)
+	into.previous = append(append(slices.Clone(into.previous), from.previous...), fromGroup)
+	into.pinned = into.pinned || from.pinned
+	s.groups[intoGroup] = &into
+	delete(s.groups, fromGroup)
+}
+
+func (s *Server) members(groupID string) []*event {
+	var found []*event
+	for _, e := range s.events {
+		if e.facts.CurrentGroup == groupID {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// incident is a group as it is served: its events, and what follows from them.
+type incident struct {
+	id     string
+	state  groupState
+	events []*event // by start
+}
+
+func (g incident) score() float64 {
+	return float64(slices.MaxFunc(g.events, func(a, b *event) int {
+		return cmp.Compare(a.facts.GroupScore, b.facts.GroupScore)
+	}).facts.GroupScore)
+}
+
+func (g incident) category() string {
+	rank := []string{"compliance", "informational", "suspicious", "critical"}
+	return slices.MaxFunc(g.events, func(a, b *event) int {
+		return slices.Index(rank, a.facts.GroupCategory) - slices.Index(rank, b.facts.GroupCategory)
+	}).facts.GroupCategory
+}
+
+func (g incident) start() int64 { return g.events[0].facts.first() }
+
+func (g incident) end() int64 {
+	end := int64(0)
+	for _, e := range g.events {
+		end = max(end, e.facts.last())
+	}
+	return end
+}
+
+func (g incident) any(holds func(*event) bool) bool { return slices.ContainsFunc(g.events, holds) }
+
+func (g incident) all(holds func(*event) bool) bool {
+	return !g.any(func(e *event) bool { return !holds(e) })
+}
+
+// pinned follows the events: to pin an incident is to pin each of them.
+func (g incident) pinned() bool {
+	return g.state.pinned || g.all(func(e *event) bool { return e.facts.Pinned })
+}
+
+// incidents builds the groups of the events that are there, in order of their
+// first event; want tells which groups are of interest.
+func (s *Server) incidents(now time.Time, want func(groupID string) bool) []incident {
+	byID := map[string]int{}
+	var all []incident
+	for e := range s.visible(now) {
+		id := e.facts.CurrentGroup
+		if !want(id) {
+			continue
+		}
+		i, known := byID[id]
+		if !known {
+			i, byID[id] = len(all), len(all)
+			all = append(all, incident{id: id, state: s.group(id)})
+		}
+		all[i].events = append(all[i].events, e)
+	}
+	for _, g := range all {
+		slices.SortStableFunc(g.events, func(a, b *event) int { return cmp.Compare(a.facts.first(), b.facts.first()) })
+	}
+	return all
+}
+
+// getGroups answers GET /aianalyst/groups.
+func (s *Server) getGroups(c *call) answer {
+	q := s.commonQuery(c)
+	q.link = c.params.flag("includegroupurl", false)
+	q.categories = c.params.categoryFlags("")
+	if c.params.err != nil {
+		return c.badInput("%v", c.params.err)
+	}
+	var found []served
+	for _, g := range s.incidents(c.Time, s.wanted(q)) {
+		if s.groupMatches(g, q) {
+			found = append(found, served{mustJSON(s.wireGroup(g, c.Time)), g.score(), s.groupLink(c, q, g.id)})
+		}
+	}
+	return s.list(c, found)
+}
+
+// wanted narrows the incidents down to those that a look-up by id asks for. On
+// this endpoint groupid overrides uuid, and that everything else.
+func (s *Server) wanted(q query) func(groupID string) bool {
+	ids := q.groupIDs
+	if len(ids) == 0 {
+		for _, id := range q.eventIDs {
+			if e, ok := s.byID[id]; ok {
+				ids = append(ids, e.facts.CurrentGroup)
+			}
+		}
+	}
+	lookUp := len(q.groupIDs)+len(q.eventIDs) > 0
+	return func(groupID string) bool { return !lookUp || slices.Contains(ids, groupID) }
+}
+
+func (s *Server) groupMatches(g incident, q query) bool {
+	if g.state.acknowledged && !q.acknowledged {
+		return false
+	}
+	if len(q.groupIDs)+len(q.eventIDs) > 0 {
+		return true
+	}
+	pinned := g.pinned()
+	return (q.window.contains(g.start()) || pinned && q.allPinned) &&
+		(pinned || !q.onlyPinned) &&
+		(!q.saas || g.any(func(e *event) bool { return e.facts.isSaaS() })) &&
+		(len(q.categories) == 0 || slices.Contains(q.categories, g.category())) &&
+		between(q.minScore, g.score(), q.maxScore) &&
+		(!q.hasDID || g.any(func(e *event) bool { return e.facts.hasDevice(q.did) })) &&
+		(!q.hasNotDID || !g.any(func(e *event) bool { return e.facts.hasDevice(q.notDID) })) &&
+		(!q.hasSID || g.any(func(e *event) bool { return e.facts.hasSubnet(q.sid) })) &&
+		(!q.hasNotSID || !g.any(func(e *event) bool { return e.facts.hasSubnet(q.notSID) })) &&
+		(!q.hasMaster || g.any(func(e *event) bool { return s.masterOf(e) == q.master }))
+}
+
+func (s *Server) groupLink(c *call, q query, id string) member {
+	if !q.link || s.cfg.noFQDN {
+		return member{}
+	}
+	return member{"groupUrl", mustJSON(c.base + "/#aiagroup/" + id)}
+}
+
+// wireGroup is a group as it is sent.
+type wireGroup struct {
+	ID             string       `json:"id"`
+	Active         bool         `json:"active"`
+	Acknowledged   bool         `json:"acknowledged"`
+	Pinned         bool         `json:"pinned"`
+	UserTriggered  bool         `json:"userTriggered"`
+	ExtTriggered   bool         `json:"externalTriggered"`
+	PreviousIDs    []string     `json:"previousIds"`
+	Events         []groupEvent `json:"incidentEvents"`
+	MITRETactics   *[]string    `json:"mitreTactics,omitempty"`
+	Devices        []int64      `json:"devices"`
+	InitialDevices []int64      `json:"initialDevices"`
+	Category       string       `json:"category"`
+	GroupScore     float64      `json:"groupScore"`
+	Start          int64        `json:"start"`
+	End            int64        `json:"end"`
+	Edges          []edge       `json:"edges"`
+}
+
+type groupEvent struct {
+	UUID         string          `json:"uuid"`
+	Start        int64           `json:"start"`
+	Title        json.RawMessage `json:"title"`
+	TriggerDID   *int64          `json:"triggerDid"`
+	Sender       json.RawMessage `json:"sender,omitempty"`
+	Visible      bool            `json:"visible"`
+	Acknowledged *bool           `json:"acknowledged,omitempty"`
+}
+
+type edge struct {
+	IsAction      bool       `json:"isAction"`
+	Source        node       `json:"source"`
+	Target        node       `json:"target"`
+	Start         *int64     `json:"start"`
+	IncidentEvent string     `json:"incidentEvent"`
+	Description   *string    `json:"description"`
+	Details       []struct{} `json:"details"`
+}
+
+type node struct {
+	NodeType string `json:"nodeType"`
+	Value    any    `json:"value"` // a number for devices, text otherwise
+}
+
+func (s *Server) wireGroup(g incident, now time.Time) wireGroup {
+	w := wireGroup{
+		ID:             g.id,
+		Active:         now.UnixMilli()-g.end() < (24 * time.Hour).Milliseconds(),
+		Acknowledged:   g.state.acknowledged,
+		Pinned:         g.pinned(),
+		UserTriggered:  g.any(func(e *event) bool { return e.facts.UserTriggered }),
+		ExtTriggered:   g.any(func(e *event) bool { return e.facts.ExtTriggered }),
+		PreviousIDs:    append([]string{}, g.state.previous...),
+		Devices:        []int64{},
+		InitialDevices: append([]int64{}, g.events[0].facts.dids()...),
+		Category:       g.category(),
+		GroupScore:     g.score(),
+		Start:          g.start(),
+		End:            g.end(),
+		Edges:          []edge{},
+	}
+	tactics, devices := map[string]bool{}, map[int64]bool{}
+	for _, e := range g.events {
+		w.Events = append(w.Events, s.wireGroupEvent(e))
+		for _, tactic := range e.facts.MITRETactics {
+			tactics[tactic] = true
+		}
+		edges := e.edges()
+		w.Edges = append(w.Edges, edges...)
+		for _, did := range e.facts.dids() {
+			devices[did] = true
+		}
+		for _, edge := range edges {
+			if did, ok := edge.Target.Value.(int64); ok {
+				devices[did] = true
+			}
+		}
+	}
+	if s.cfg.profile >= V60 {
+		names := append([]string{}, slices.Sorted(maps.Keys(tactics))...)
+		w.MITRETactics = &names
+	}
+	w.Devices = append(w.Devices, slices.Sorted(maps.Keys(devices))...)
+	return w
+}
+
+func (s *Server) wireGroupEvent(e *event) groupEvent {
+	f := e.facts
+	w := groupEvent{UUID: f.ID, Start: f.first(), Title: f.Title, Visible: true}
+	if dids := f.dids(); len(dids) > 0 {
+		w.TriggerDID = &dids[0]
+	}
+	if s.cfg.profile >= V61 {
+		w.Sender, w.Acknowledged = mustJSON(f.Sender), &f.Acknowledged
+	}
+	if w.Title == nil {
+		w.Title = json.RawMessage(`""`)
+	}
+	return w
+}
+
+// dids are the devices that the event is about.
+func (f *facts) dids() []int64 {
+	var dids []int64
+	for _, d := range f.BreachDevices {
+		if d.DID != nil {
+			dids = append(dids, *d.DID)
+		}
+	}
+	return dids
+}
+
+// edges leads from the event's device to every other device and host in its
+// details.
+func (e *event) edges() []edge {
+	sources := e.facts.dids()
+	if len(sources) == 0 {
+		return []edge{}
+	}
+	var body struct {
+		Details []json.RawMessage `json:"details"`
+	}
+	_ = json.Unmarshal(e.raw, &body)
+	found := peers{seen: map[node]bool{{"device", sources[0]}: true}}
+	for _, section := range body.Details {
+		found.walk(section)
+	}
+	start := e.facts.first()
+	edges := []edge{}
+	for _, target := range found.nodes {
+		edges = append(edges, edge{
+			IsAction:      target.NodeType != "device",
+			Source:        node{"device", sources[0]},
+			Target:        target,
+			Start:         &start,
+			IncidentEvent: e.facts.ID,
+			Details:       []struct{}{},
+		})
+	}
+	return edges
+}
+
+// peers collects the devices and hosts in a tree of JSON, in wire order.
+type peers struct {
+	nodes []node
+	seen  map[node]bool
+}
+
+func (p *peers) walk(raw json.RawMessage) {
+	switch raw = bytes.TrimSpace(raw); {
+	case len(raw) == 0:
+	case raw[0] == '[':
+		var list []json.RawMessage
+		_ = json.Unmarshal(raw, &list)
+		for _, element := range list {
+			p.walk(element)
+		}
+	case raw[0] == '{':
+		o, _ := parseObject(raw)
+		if o.index("ip") >= 0 {
+			p.add(raw)
+			return
+		}
+		for _, m := range o {
+			p.walk(m.value)
+		}
+	}
+}
+
+func (p *peers) add(raw json.RawMessage) {
+	var peer struct {
+		Identifier string `json:"identifier"`
+		Hostname   string `json:"hostname"`
+		IP         string `json:"ip"`
+		DID        *int64 `json:"did"`
+	}
+	if json.Unmarshal(raw, &peer) != nil {
+		return
+	}
+	var n node
+	switch name := cmp.Or(peer.Hostname, peer.Identifier); {
+	case peer.DID != nil:
+		n = node{"device", *peer.DID}
+	case name != "" && name != peer.IP:
+		n = node{"externalHost", name}
+	case peer.IP != "" && strings.HasPrefix(peer.IP, "192.0.2."):
+		n = node{"internalIp", peer.IP}
+	case peer.IP != "":
+		n = node{"externalIp", peer.IP}
+	default:
+		return
+	}
+	if !p.seen[n] {
+		p.seen[n] = true
+		p.nodes = append(p.nodes, n)
+	}
+}
