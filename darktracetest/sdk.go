@@ -6,6 +6,37 @@ import (
 	"github.com/darktrace-go/darktrace"
 )
 
+// Client returns a client of the SDK that trusts the server, with PublicToken and
+// PrivateToken and the clock of WithClock. The options come on top; they can't
+// replace the transport, which HTTPClient and darktrace.NewClient are for. It
+// panics when an option is refused.
+func (s *Server) Client(opts ...darktrace.Option) *darktrace.Client {
+	signing := []darktrace.TokenOption{darktrace.TokenClock(s.cfg.clock)}
+	if s.cfg.stripPrefix {
+		signing = append(signing, darktrace.TokenStripPrefix(s.cfg.prefix))
+	}
+	auth, err := darktrace.NewTokenAuth(s.PublicToken, s.PrivateToken, signing...)
+	if err != nil {
+		s.fail("Client: %v", err)
+	}
+	client, err := darktrace.NewClient(s.URL, auth, append(s.reach(), opts...)...)
+	if err != nil {
+		s.fail("Client: %v", err)
+	}
+	return client
+}
+
+// reach returns the options that a client needs to get to the server.
+func (s *Server) reach() []darktrace.Option {
+	switch {
+	case s.cfg.inMemory:
+		return []darktrace.Option{darktrace.WithTransport(s.transport)}
+	case s.ca != nil:
+		return []darktrace.Option{darktrace.WithRootCAs(s.CertPool())}
+	}
+	return nil
+}
+
 // AddEvents adds events; see AddEventsJSON for what is filled in.
 func (s *Server) AddEvents(events ...*darktrace.IncidentEvent) {
 	data, err := json.Marshal(events)
