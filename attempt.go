@@ -146,7 +146,7 @@ func (r *reply) unanswered(err error, trail *trail) error {
 	if trail != nil && trail.mayBeSent(err) {
 		return r.failed(ErrOutcomeUnknown, hints[ErrOutcomeUnknown], err)
 	}
-	failure := r.failed(ErrConnection, "", err)
+	failure := r.failed(ErrConnection, connectionAdvice(err), err)
 	failure.unanswered = true
 	return failure
 }

@@ -2,9 +2,14 @@ package darktrace
 
 import (
 	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -85,15 +90,11 @@ func (a *answer) classify() (kind error, code string) {
 	case a.status/100 == 3:
 		return a.classifyRedirect()
 	}
-	word, message := failureWord(a.body)
-	code = word
-	if code == "" {
-		code = message
-	}
+	code = failureCode(a.body)
 	switch {
-	case word == "API DATE ERROR" && a.status < 404:
+	case code == "API DATE ERROR" && a.status < 404:
 		return ErrDate, code
-	case word == "API SIGNATURE ERROR" && a.status < 404, a.status == http.StatusUnauthorized:
+	case code == "API SIGNATURE ERROR" && a.status < 404, a.status == http.StatusUnauthorized:
 		return ErrSignature, code
 	case a.status == http.StatusForbidden:
 		return ErrPermission, code
@@ -120,10 +121,8 @@ func (a *answer) classifySuccess() (kind error, code string) {
 	case first != '{' || !a.write && len(a.body) >= envelopeSize:
 		return nil, ""
 	}
-	if word, message := failureWord(a.body); word != "" {
-		return ErrRejected, word
-	} else if message != "" {
-		return ErrRejected, message
+	if code = failureCode(a.body); code != "" {
+		return ErrRejected, code
 	}
 	return nil, ""
 }
@@ -135,25 +134,17 @@ func (a *answer) classifyMasters() (kind error, code string) {
 	if json.Unmarshal(a.body, &masters) != nil {
 		return nil, "" // Decoding says what is wrong with it.
 	}
-	failures := 0
 	for _, master := range masters {
-		word, message := failureWord(master)
-		switch {
-		case word == "" && message == "":
+		if code = failureCode(master); code == "" {
 			return nil, ""
-		case word != "":
-			code = word
-		default:
-			code = message
 		}
-		failures++
 	}
 	return ErrRejected, code
 }
 
 // classifyRedirect tells where the appliance wants to send a browser.
 func (a *answer) classifyRedirect() (kind error, code string) {
-	_, message := failureWord(a.body)
+	message := failureCode(a.body)
 	body := strings.TrimSpace(string(a.body))
 	_, target, _ := strings.Cut(body, "Redirecting to ")
 	leadsTo := func(path string) bool {
@@ -173,10 +164,25 @@ func (a *answer) classifyRedirect() (kind error, code string) {
 	return ErrLogin, message
 }
 
-// failureWord finds in an object the value by which the appliance reports a
-// failure, under whichever key: "ERROR", or what ends in it. Failing that,
-// message is what the key "error" holds.
+// failureCode returns the appliance's own word for a failure; "" for none.
+func failureCode(body []byte) string {
+	word, message := failureWord(body)
+	return cmp.Or(word, message)
+}
+
+// failureWord finds in an object, or in one of a list, the value by which the
+// appliance reports a failure, under whichever key: "ERROR", or what ends in it.
+// Failing that, message is what the key "error" holds.
 func failureWord(body []byte) (word, message string) {
+	var list []json.RawMessage
+	if firstByte(body) == '[' && json.Unmarshal(body, &list) == nil {
+		for _, element := range list {
+			if word, message = failureWord(element); word != "" {
+				break
+			}
+		}
+		return word, message
+	}
 	var members map[string]json.RawMessage
 	if firstByte(body) != '{' || json.Unmarshal(body, &members) != nil {
 		return "", ""
@@ -284,6 +290,27 @@ func (e *APIError) advice(write bool) string {
 		return fmt.Sprintf("the appliance asks to wait %v; %s", e.RetryAfter, hint)
 	}
 	return hint
+}
+
+// connectionAdvice says what to do about a connection that did not come about.
+func connectionAdvice(err error) string {
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var record tls.RecordHeaderError
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &unknown):
+		return "the certificate's authority is not trusted, see WithRootCAs"
+	case errors.As(err, &name):
+		return "the certificate is for another name; is the base URL right?"
+	case errors.As(err, &record):
+		return "the answer is not TLS; is the base URL http, or a proxy in between?"
+	case errors.As(err, &dns):
+		return "the name can't be resolved; is the base URL right?"
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return ""
+	}
+	return "is the base URL right, and is a proxy needed or in the way?"
 }
 
 func (e *APIError) skewText() string {

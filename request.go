@@ -2,6 +2,7 @@ package darktrace
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,32 +48,29 @@ func (c *Client) Do(ctx context.Context, r *Request, out any) error {
 	if err != nil {
 		return err
 	}
-	writer, stream := out.(io.Writer)
-	k.stream = stream
+	_, k.stream = out.(io.Writer)
 	reply, err := c.send(ctx, k)
 	if err != nil {
 		return err
 	}
 	defer reply.finish(nil)
-	if out == nil {
-		return nil
-	}
 	if len(bytes.TrimSpace(reply.data)) == 0 {
-		if k.write() {
+		if k.write() || out == nil {
 			return nil
 		}
 		return reply.undecoded(errEmpty)
 	}
 	switch out := out.(type) {
+	case nil:
+		if k.write() && !json.Valid(reply.data) {
+			return reply.undecoded(errors.New("it is no JSON"))
+		}
 	case *[]byte:
 		*out = reply.data
 	case io.Writer:
 		// What broke reading is classified; what is left over is the writer's.
-		if _, err := io.Copy(writer, reply); err != nil {
-			if reply.err != nil {
-				return reply.err
-			}
-			return fmt.Errorf("darktrace: %s %s: writing the answer: %w", k.method, k.path, err)
+		if _, err := io.Copy(out, reply); err != nil {
+			return cmp.Or(reply.err, fmt.Errorf("darktrace: %s %s: writing the answer: %w", k.method, k.path, err))
 		}
 	default:
 		if err := json.Unmarshal(reply.data, out); err != nil {
