@@ -1,7 +1,10 @@
 package darktrace
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
+	"strconv"
 	"time"
 )
 
@@ -98,38 +101,38 @@ func (d Duration) Duration() time.Duration { return time.Duration(d) * time.Seco
 
 // Ratio is a share of something.
 type Ratio struct {
-	Value      string  // What has the share.
-	Percentage float64 // The share, 0 to 100.
+	Value      string  `json:"value"`      // What has the share.
+	Percentage float64 `json:"percentage"` // The share, 0 to 100.
 }
 
 // IntegerRange is a range of whole numbers, such as ports; both ends belong to it.
 type IntegerRange struct {
-	Start int64 // First number.
-	End   int64 // Last number.
+	Start int64 `json:"start"` // First number.
+	End   int64 `json:"end"`   // Last number.
 }
 
 // PercentageRange is a range of percentages, 0 to 100.
 type PercentageRange struct {
-	Start float64 // Lower end.
-	End   float64 // Upper end.
+	Start float64 `json:"start"` // Lower end.
+	End   float64 `json:"end"`   // Upper end.
 }
 
 // DurationRange is a range of lengths of time.
 type DurationRange struct {
-	Start Duration // Lower end.
-	End   Duration // Upper end.
+	Start Duration `json:"start"` // Lower end.
+	End   Duration `json:"end"`   // Upper end.
 }
 
 // DataVolumeRange is a range of amounts of data.
 type DataVolumeRange struct {
-	Start DataVolume // Lower end.
-	End   DataVolume // Upper end.
+	Start DataVolume `json:"start"` // Lower end.
+	End   DataVolume `json:"end"`   // Upper end.
 }
 
 // StringRange is a range of texts.
 type StringRange struct {
-	Start string // First text.
-	End   string // Last text.
+	Start string `json:"start"` // First text.
+	End   string `json:"end"`   // Last text.
 }
 
 func (String) detailValue()          {}
@@ -154,61 +157,79 @@ func (RawJSON) detailValue()         {}
 func (v String) String() string { return string(v) }
 
 // String renders the number.
-func (v Integer) String() string { return fmt.Sprint(int64(v)) }
+func (v Integer) String() string { return strconv.FormatInt(int64(v), 10) }
 
 // String renders the number.
-func (v Float) String() string { return fmt.Sprint(float64(v)) }
+func (v Float) String() string { return strconv.FormatFloat(float64(v), 'f', -1, 64) }
 
 // String renders the percentage with its sign, such as "12.5%".
-func (v Percentage) String() string { return fmt.Sprint(float64(v)) + "%" }
+func (v Percentage) String() string { return Float(v).String() + "%" }
 
-// String renders the amount in binary units, such as "1.50 GiB".
-func (v DataVolume) String() string { return fmt.Sprint(int64(v)) }
+// String renders the amount in binary units, such as "1.5 GiB".
+func (v DataVolume) String() string {
+	const units = "KMGTPE"
+	if -1024 < v && v < 1024 {
+		return Integer(v).String() + " B"
+	}
+	amount, unit := float64(v)/1024, 0
+	for math.Abs(amount) >= 1024 {
+		amount /= 1024
+		unit++
+	}
+	return Float(math.Round(amount*100)/100).String() + " " + units[unit:unit+1] + "iB"
+}
 
 // String renders the length of time as Go does, such as "1h2m3s".
 func (d Duration) String() string { return d.Duration().String() }
 
 // String renders the ratio, such as "TCP (12.5%)".
-func (v Ratio) String() string { return fmt.Sprintf("%s (%g%%)", v.Value, v.Percentage) }
-
-// String renders the time as RFC 3339 in UTC; zero gives "".
-func (m Millis) String() string { return m.Time().Format(time.RFC3339) }
-
-// String renders the period with an en dash.
-func (p Period) String() string { return p.Start.String() + "–" + p.End.String() }
-
-// String returns the device's best name.
-func (d Device) String() string { return d.Name() }
-
-// Name returns the device's best name.
-func (d Device) Name() string { return d.Identifier }
-
-// String returns the host's best name.
-func (h ExternalHost) String() string { return h.Hostname }
+func (v Ratio) String() string { return v.Value + " (" + Percentage(v.Percentage).String() + ")" }
 
 // String renders the range with an en dash.
-func (r IntegerRange) String() string { return fmt.Sprintf("%d–%d", r.Start, r.End) }
+func (r IntegerRange) String() string { return dashed(Integer(r.Start), Integer(r.End)) }
 
 // String renders the range with an en dash.
-func (r PercentageRange) String() string { return fmt.Sprintf("%g%%–%g%%", r.Start, r.End) }
+func (r PercentageRange) String() string { return dashed(Percentage(r.Start), Percentage(r.End)) }
 
 // String renders the range with an en dash.
-func (r DurationRange) String() string { return r.Start.String() + "–" + r.End.String() }
+func (r DurationRange) String() string { return dashed(r.Start, r.End) }
 
 // String renders the range with an en dash.
-func (r DataVolumeRange) String() string { return r.Start.String() + "–" + r.End.String() }
+func (r DataVolumeRange) String() string { return dashed(r.Start, r.End) }
 
 // String renders the range with an en dash.
-func (r StringRange) String() string { return r.Start + "–" + r.End }
+func (r StringRange) String() string { return dashed(String(r.Start), String(r.End)) }
 
-// String returns the text of a JSON string, and other JSON as it came.
-func (v RawJSON) String() string { return string(v) }
+// dashed renders a range; one without a length as a single value.
+func dashed[T DetailValue](start, end T) string {
+	from, to := start.String(), end.String()
+	if from == to {
+		return from
+	}
+	return from + "–" + to
+}
 
-// Strings renders each value for people, in order.
+// String returns the text of a JSON string, nothing for null, and other JSON as
+// it came.
+func (v RawJSON) String() string {
+	if v == "null" {
+		return ""
+	}
+	var text string
+	if json.Unmarshal([]byte(v), &text) == nil {
+		return text
+	}
+	return string(v)
+}
+
+// Strings renders each value for people, in order: sizes in binary units, times
+// as RFC 3339 in UTC, ranges with an en dash, devices by their best name.
 func (d Detail) Strings() []string {
 	s := make([]string, len(d.Values))
 	for i, v := range d.Values {
-		s[i] = v.String()
+		if v != nil {
+			s[i] = v.String()
+		}
 	}
 	return s
 }

@@ -1,8 +1,11 @@
 package darktrace
 
 import (
+	"cmp"
 	"encoding/json"
 	"iter"
+	"slices"
+	"strings"
 )
 
 // IncidentEvent is an AI Analyst incident event: one finding, written up, and
@@ -45,6 +48,8 @@ type IncidentEvent struct {
 	Extra             map[string]json.RawMessage // Fields that this type doesn't know, and those of an unexpected type; nil = none.
 	Raw               json.RawMessage            // The event as it came; only when asked for with KeepRaw.
 	Skipped           []string                   // Paths of what had an unexpected type, such as "relatedBreaches[2].pbid"; nil = nothing.
+
+	unusual fieldSet // Fields that the values alone would encode differently.
 }
 
 // AllDetails walks over every detail with the header of its block, in wire
@@ -65,11 +70,60 @@ func (e *IncidentEvent) AllDetails() iter.Seq2[string, Detail] {
 	}
 }
 
+// FirstActivity returns when the activity began: the earliest start of its
+// periods; zero without any.
+func (e *IncidentEvent) FirstActivity() Millis {
+	var first Millis
+	for _, p := range e.Periods {
+		if p.Start != 0 && (first == 0 || p.Start < first) {
+			first = p.Start
+		}
+	}
+	return first
+}
+
+// LastActivity returns when the activity ended: the latest time of its periods;
+// zero without any.
+func (e *IncidentEvent) LastActivity() Millis {
+	var last Millis
+	for _, p := range e.Periods {
+		last = max(last, p.Start, p.End)
+	}
+	return last
+}
+
+// IsSaaS tells whether the event is about an account of a SaaS service.
+func (e *IncidentEvent) IsSaaS() bool { return slices.ContainsFunc(e.BreachDevices, Device.IsSaaS) }
+
+// IsEmail tells whether the event comes from Darktrace/EMAIL; such events have a
+// sender and no devices.
+func (e *IncidentEvent) IsEmail() bool { return e.Sender != "" }
+
+// GroupIDs returns the ids that the event's incident has and had: the current
+// one first, then those before merges.
+func (e *IncidentEvent) GroupIDs() []string {
+	ids := make([]string, 0, 1+len(e.PreviousGroups))
+	for _, id := range append([]string{e.CurrentGroup}, e.PreviousGroups...) {
+		if id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // Period is a span of time.
 type Period struct {
 	Start Millis  // Begin; 0 = unknown.
 	End   Millis  // End; 0 = unknown.
 	Extra RawJSON // What the fields above can't hold; see [RawJSON].
+}
+
+// String renders the period with an en dash, times as RFC 3339 in UTC.
+func (p Period) String() string {
+	if p.Start == 0 || p.End == 0 {
+		return cmp.Or(p.Start, p.End).String()
+	}
+	return dashed(p.Start, p.End)
 }
 
 // RelatedBreach is a model alert that belongs to an event.
@@ -98,3 +152,15 @@ const (
 	TacticExfiltration        = "exfiltration"         // Exfiltration.
 	TacticImpact              = "impact"               // Impact.
 )
+
+// TacticName returns how MITRE ATT&CK writes a tactic: "Command and Control" for
+// "command-and-control". Tactics without a constant here are treated alike.
+func TacticName(tactic string) string {
+	words := strings.Split(tactic, "-")
+	for i, word := range words {
+		if word != "and" && word != "" {
+			words[i] = strings.ToUpper(word[:1]) + word[1:]
+		}
+	}
+	return strings.Join(words, " ")
+}

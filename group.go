@@ -27,6 +27,8 @@ type IncidentGroup struct {
 	Extra             map[string]json.RawMessage // Fields that this type doesn't know, and those of an unexpected type; nil = none.
 	Raw               json.RawMessage            // The group as it came; only when asked for with KeepRaw.
 	Skipped           []string                   // Paths of what had an unexpected type, such as "edges[2].start"; nil = nothing.
+
+	unusual fieldSet // Fields that the values alone would encode differently.
 }
 
 // GroupEvent is an event as its incident lists it.

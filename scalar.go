@@ -1,6 +1,9 @@
 package darktrace
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Millis is a point in time in milliseconds since 1970 UTC, as nearly every
 // field of the API has it. Zero means unknown.
@@ -14,6 +17,9 @@ func (m Millis) Time() time.Time {
 	return time.UnixMilli(int64(m)).UTC()
 }
 
+// String renders the time as RFC 3339 in UTC; zero gives "".
+func (m Millis) String() string { return rfc3339(m.Time()) }
+
 // Seconds is a point in time in seconds since 1970 UTC, which only
 // investigations use. Zero means unknown.
 type Seconds int64
@@ -24,6 +30,16 @@ func (s Seconds) Time() time.Time {
 		return time.Time{}
 	}
 	return time.Unix(int64(s), 0).UTC()
+}
+
+// String renders the time as RFC 3339 in UTC; zero gives "".
+func (s Seconds) String() string { return rfc3339(s.Time()) }
+
+func rfc3339(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339)
 }
 
 // Score is a score from 0 to 100. Zero means unknown: appliances before 5.2
@@ -91,12 +107,33 @@ type AttackPhase int64
 // Attack phases; the names are inferred.
 const (
 	PhaseInitialInfection       AttackPhase = 1 // Inferred name: initial infection.
-	PhaseEstablishedFoothold    AttackPhase = 2 // Inferred name: established foothold and beaconing.
+	PhaseEstablishedFoothold    AttackPhase = 2 // Inferred name: established foothold.
 	PhasePrivilegeEscalation    AttackPhase = 3 // Inferred name: privilege escalation.
 	PhaseInternalReconnaissance AttackPhase = 4 // Inferred name: internal reconnaissance.
 	PhaseLateralMovement        AttackPhase = 5 // Inferred name: lateral movement.
 	PhaseAccomplishMission      AttackPhase = 6 // Inferred name: accomplish mission.
 )
+
+// Name returns what the phase is called, inferred as it is; "phase 9" for one
+// that has no constant here.
+func (p AttackPhase) Name() string {
+	switch p {
+	case PhaseInitialInfection:
+		return "Initial Infection"
+	case PhaseEstablishedFoothold:
+		return "Established Foothold"
+	case PhasePrivilegeEscalation:
+		return "Privilege Escalation"
+	case PhaseInternalReconnaissance:
+		return "Internal Reconnaissance"
+	case PhaseLateralMovement:
+		return "Lateral Movement"
+	case PhaseAccomplishMission:
+		return "Accomplish Mission"
+	default:
+		return fmt.Sprintf("phase %d", int64(p))
+	}
+}
 
 // RawJSON is JSON text that no Go type fits, kept as it came. Unlike
 // json.RawMessage it can be compared. Empty means that there is none.

@@ -1,0 +1,639 @@
+package darktrace
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+)
+
+// outcome tells what became of a member of an object.
+type outcome uint8
+
+const (
+	held  outcome = iota // a field holds it
+	zero                 // a field holds it, but doesn't tell it from an absent one
+	null                 // there is nothing to hold
+	unfit                // no field holds it
+)
+
+// set gives a field the value v if it was ok, and zero otherwise.
+func set[T comparable](c *cursor, field *T, v T, ok bool) outcome {
+	var none T
+	if !ok {
+		*field = none
+		return c.reject()
+	}
+	*field = v
+	if v == none {
+		return zero
+	}
+	return held
+}
+
+// reject steps over a value of an unexpected type; null is none.
+func (c *cursor) reject() outcome {
+	if c.null() {
+		return null
+	}
+	c.misfit()
+	return c.unknown()
+}
+
+// unknown steps over a value that no field is for.
+func (c *cursor) unknown() outcome {
+	c.skip()
+	return unfit
+}
+
+func text[T ~string](c *cursor, field *T) outcome {
+	v, ok := c.string()
+	return set(c, field, T(v), ok)
+}
+
+func integer[T ~int64](c *cursor, field *T) outcome {
+	v, ok := c.int()
+	return set(c, field, T(v), ok)
+}
+
+func float[T ~float64](c *cursor, field *T) outcome {
+	v, ok := c.float()
+	return set(c, field, T(v), ok)
+}
+
+func flag(c *cursor, field *bool) outcome {
+	v, ok := c.bool()
+	return set(c, field, v, ok)
+}
+
+// raw keeps the value as it is.
+func raw(c *cursor, field *json.RawMessage) outcome {
+	if c.null() {
+		return null
+	}
+	*field = bytes.Clone(c.skip())
+	return held
+}
+
+// always turns zero into held, for fields that are always written.
+func always(o outcome) outcome {
+	if o == zero {
+		return held
+	}
+	return o
+}
+
+// optional reads a value into a pointer, which stays nil without one.
+func optional[T any](c *cursor, field **T, one func(*cursor, *T) outcome) outcome {
+	v := new(T)
+	o := always(one(c, v))
+	if *field = nil; o == held {
+		*field = v
+	}
+	return o
+}
+
+// list reads a list. A single value counts as a list of one, nulls don't count,
+// and an element that does not fit costs the list.
+func list[T any](c *cursor, field *[]T, one func(*cursor, *T) outcome) outcome {
+	*field = nil
+	if c.null() {
+		return null
+	}
+	start, noted := c.pos, len(c.unfit)
+	single := !c.enter('[')
+	elements := []T{}
+	for single || c.more(']') {
+		elements = append(elements, *new(T))
+		switch one(c, &elements[len(elements)-1]) {
+		case null:
+			elements = elements[:len(elements)-1]
+		case unfit:
+			c.pos, c.unfit = start, c.unfit[:noted]
+			return c.reject()
+		case held, zero:
+		}
+		if single {
+			break
+		}
+	}
+	*field = elements
+	return held
+}
+
+// object reads a part of an event or a group, member by member. What the fields
+// don't hold goes to extra, as does a value that is no object.
+func (c *cursor) object(extra *RawJSON, member func(name []byte) outcome) outcome {
+	if c.null() {
+		return null
+	}
+	if !c.enter('{') {
+		c.misfit()
+		*extra = RawJSON(c.skip())
+		return held
+	}
+	first := len(c.kept)
+	for c.more('}') {
+		start := c.pos
+		if o := member(c.name()); o == zero || o == unfit {
+			c.kept = append(append(c.kept, ','), c.data[start:c.pos]...)
+		}
+	}
+	if kept := c.kept[first:]; len(kept) > 0 {
+		*extra = RawJSON("{" + string(kept[1:]) + "}")
+		c.kept = c.kept[:first]
+	}
+	return held
+}
+
+// fieldSet is a set of the plain fields of an event or a group.
+type fieldSet uint32
+
+// The fields whose zero doesn't tell whether the API sent it.
+const (
+	fieldID fieldSet = 1 << iota
+	fieldTitle
+	fieldSummariser
+	fieldCreatedAt
+	fieldCategory
+	fieldGroupCategory
+	fieldCurrentGroup
+	fieldGroupScore
+	fieldAIAScore
+	fieldSender
+	fieldActivityID
+	fieldURL
+	fieldStart
+	fieldEnd
+	fieldActive
+	fieldAcknowledged
+	fieldPinned
+	fieldUserTriggered
+	fieldExternalTriggered
+	fieldGroupByActivity
+
+	noField    fieldSet = 0
+	eventFlags          = fieldAcknowledged | fieldPinned | fieldUserTriggered | fieldExternalTriggered | fieldGroupByActivity
+	groupFlags          = fieldActive | fieldAcknowledged | fieldPinned | fieldUserTriggered | fieldExternalTriggered
+)
+
+// errNotObject is the only error of decoding valid JSON.
+var errNotObject = errors.New("expected an object")
+
+// fields reads an event, a group or the like, member by member. What the fields
+// don't hold goes to extra. It returns the unusual ones among them: explicit
+// zeros, and flags that are absent.
+func (c *cursor) fields(extra *map[string]json.RawMessage, flags fieldSet, member func(name []byte) (fieldSet, outcome)) (fieldSet, error) {
+	if !c.enter('{') {
+		return 0, errNotObject
+	}
+	unusual := flags
+	for c.more('}') {
+		name := c.name()
+		start := c.pos
+		field, o := member(name)
+		switch o {
+		case held:
+			unusual &^= field
+		case zero:
+			unusual = unusual&^field | field&^flags
+		case unfit:
+			unusual = unusual&^field | field&flags
+			if *extra == nil {
+				*extra = make(map[string]json.RawMessage)
+			}
+			(*extra)[valid(name)] = bytes.Clone(c.data[start:c.pos])
+		case null:
+		}
+	}
+	return unusual, nil
+}
+
+func (c *cursor) event(e *IncidentEvent) (err error) {
+	e.unusual, err = c.fields(&e.Extra, eventFlags, func(name []byte) (fieldSet, outcome) {
+		switch string(name) {
+		case "id":
+			return fieldID, text(c, &e.ID)
+		case "title":
+			return fieldTitle, text(c, &e.Title)
+		case "summary":
+			return noField, c.summary(&e.Summary)
+		case "summariser":
+			return fieldSummariser, text(c, &e.Summariser)
+		case "createdAt":
+			return fieldCreatedAt, integer(c, &e.CreatedAt)
+		case "periods":
+			return noField, list(c, &e.Periods, (*cursor).period)
+		case "category":
+			return fieldCategory, text(c, &e.Category)
+		case "groupCategory":
+			return fieldGroupCategory, text(c, &e.GroupCategory)
+		case "currentGroup":
+			return fieldCurrentGroup, text(c, &e.CurrentGroup)
+		case "groupPreviousGroups":
+			return noField, list(c, &e.PreviousGroups, text)
+		case "groupScore":
+			return fieldGroupScore, float(c, &e.GroupScore)
+		case "aiaScore":
+			return fieldAIAScore, float(c, &e.AIAScore)
+		case "attackPhases":
+			return noField, list(c, &e.AttackPhases, integer)
+		case "mitreTactics":
+			return noField, list(c, &e.MITRETactics, text)
+		case "acknowledged":
+			return fieldAcknowledged, flag(c, &e.Acknowledged)
+		case "pinned":
+			return fieldPinned, flag(c, &e.Pinned)
+		case "userTriggered":
+			return fieldUserTriggered, flag(c, &e.UserTriggered)
+		case "externalTriggered":
+			return fieldExternalTriggered, flag(c, &e.ExternalTriggered)
+		case "sender":
+			return fieldSender, text(c, &e.Sender)
+		case "breachDevices":
+			return noField, list(c, &e.BreachDevices, (*cursor).device)
+		case "relatedBreaches":
+			return noField, list(c, &e.RelatedBreaches, (*cursor).relatedBreach)
+		case "details":
+			return noField, c.details(&e.Details)
+		case "children":
+			return noField, list(c, &e.Children, text)
+		case "activityId":
+			return fieldActivityID, text(c, &e.ActivityID)
+		case "groupingIds":
+			return noField, list(c, &e.GroupingIDs, text)
+		case "groupByActivity":
+			return fieldGroupByActivity, flag(c, &e.GroupByActivity)
+		case "incidentEventUrl":
+			return fieldURL, text(c, &e.URL)
+		case "explanations":
+			return noField, raw(c, &e.Explanations)
+		case "figures":
+			return noField, raw(c, &e.Figures)
+		default:
+			return noField, c.unknown()
+		}
+	})
+	e.Skipped = c.skipped()
+	return err
+}
+
+func (c *cursor) period(p *Period) outcome {
+	return c.object(&p.Extra, func(name []byte) outcome {
+		switch string(name) {
+		case "start":
+			return integer(c, &p.Start)
+		case "end":
+			return integer(c, &p.End)
+		default:
+			return c.unknown()
+		}
+	})
+}
+
+func (c *cursor) device(d *Device) outcome {
+	return c.object(&d.Extra, func(name []byte) outcome {
+		switch string(name) {
+		case "identifier":
+			return text(c, &d.Identifier)
+		case "hostname":
+			return text(c, &d.Hostname)
+		case "ip":
+			return text(c, &d.IP)
+		case "mac":
+			return text(c, &d.MAC)
+		case "subnet":
+			return text(c, &d.Subnet)
+		case "did":
+			return integer(c, &d.DID)
+		case "sid":
+			return integer(c, &d.SID)
+		default:
+			return c.unknown()
+		}
+	})
+}
+
+func (c *cursor) externalHost(h *ExternalHost) outcome {
+	return c.object(&h.Extra, func(name []byte) outcome {
+		switch string(name) {
+		case "hostname":
+			return text(c, &h.Hostname)
+		case "identifier":
+			return text(c, &h.Identifier)
+		case "ip":
+			return text(c, &h.IP)
+		default:
+			return c.unknown()
+		}
+	})
+}
+
+func (c *cursor) relatedBreach(b *RelatedBreach) outcome {
+	return c.object(&b.Extra, func(name []byte) outcome {
+		switch string(name) {
+		case "modelName":
+			return text(c, &b.ModelName)
+		case "pbid":
+			return integer(c, &b.PBID)
+		case "threatScore":
+			return float(c, &b.ThreatScore)
+		case "timestamp":
+			return integer(c, &b.Timestamp)
+		default:
+			return c.unknown()
+		}
+	})
+}
+
+func (c *cursor) group(g *IncidentGroup) (err error) {
+	g.unusual, err = c.fields(&g.Extra, groupFlags, func(name []byte) (fieldSet, outcome) {
+		switch string(name) {
+		case "id":
+			return fieldID, text(c, &g.ID)
+		case "active":
+			return fieldActive, flag(c, &g.Active)
+		case "acknowledged":
+			return fieldAcknowledged, flag(c, &g.Acknowledged)
+		case "pinned":
+			return fieldPinned, flag(c, &g.Pinned)
+		case "userTriggered":
+			return fieldUserTriggered, flag(c, &g.UserTriggered)
+		case "externalTriggered":
+			return fieldExternalTriggered, flag(c, &g.ExternalTriggered)
+		case "previousIds":
+			return noField, list(c, &g.PreviousIDs, text)
+		case "groupUrl":
+			return fieldURL, text(c, &g.URL)
+		case "incidentEvents":
+			return noField, list(c, &g.Events, (*cursor).groupEvent)
+		case "mitreTactics":
+			return noField, list(c, &g.MITRETactics, text)
+		case "devices":
+			return noField, list(c, &g.Devices, integer)
+		case "initialDevices":
+			return noField, list(c, &g.InitialDevices, integer)
+		case "category":
+			return fieldCategory, text(c, &g.Category)
+		case "groupScore":
+			return fieldGroupScore, float(c, &g.GroupScore)
+		case "start":
+			return fieldStart, integer(c, &g.Start)
+		case "end":
+			return fieldEnd, integer(c, &g.End)
+		case "edges":
+			return noField, list(c, &g.Edges, (*cursor).edge)
+		default:
+			return noField, c.unknown()
+		}
+	})
+	g.Skipped = c.skipped()
+	return err
+}
+
+func (c *cursor) groupEvent(e *GroupEvent) outcome {
+	return c.object(&e.Extra, func(name []byte) outcome {
+		switch string(name) {
+		case "uuid":
+			return text(c, &e.ID)
+		case "title":
+			return text(c, &e.Title)
+		case "start":
+			return integer(c, &e.Start)
+		case "triggerDid":
+			return integer(c, &e.TriggerDID)
+		case "sender":
+			return text(c, &e.Sender)
+		case "visible":
+			return always(flag(c, &e.Visible))
+		case "acknowledged":
+			return optional(c, &e.Acknowledged, flag)
+		default:
+			return c.unknown()
+		}
+	})
+}
+
+func (c *cursor) edge(e *Edge) outcome {
+	return c.object(&e.Extra, func(name []byte) outcome {
+		switch string(name) {
+		case "isAction":
+			return always(flag(c, &e.IsAction))
+		case "source":
+			return c.node(&e.Source)
+		case "target":
+			return c.node(&e.Target)
+		case "start":
+			return integer(c, &e.Start)
+		case "incidentEvent":
+			return text(c, &e.EventID)
+		case "description":
+			return text(c, &e.Description)
+		case "details":
+			return c.edgeDetails(&e.Details)
+		default:
+			return c.unknown()
+		}
+	})
+}
+
+func (c *cursor) node(n *Node) outcome {
+	o := c.object(&n.Extra, func(name []byte) outcome {
+		switch string(name) {
+		case "nodeType":
+			return text(c, &n.Type)
+		case "value":
+			return c.nodeValue(&n.Value)
+		default:
+			return c.unknown()
+		}
+	})
+	if o == held && *n == (Node{}) {
+		n.Extra = "{}" // or it would be taken for an absent one
+	}
+	return o
+}
+
+func (c *cursor) nodeValue(v *DetailValue) outcome {
+	if s, ok := c.string(); ok {
+		*v = String(s)
+		return held
+	}
+	if i, ok := c.int(); ok {
+		*v = Integer(i)
+		return held
+	}
+	*v = nil
+	return c.reject()
+}
+
+func (c *cursor) comment(m *Comment) outcome {
+	return c.object(&m.Extra, func(name []byte) outcome {
+		switch string(name) {
+		case "username":
+			return text(c, &m.Username)
+		case "message":
+			return text(c, &m.Message)
+		case "incident_id":
+			return text(c, &m.EventID)
+		case "time":
+			return integer(c, &m.Time)
+		default:
+			return c.unknown()
+		}
+	})
+}
+
+func (c *cursor) stats(s *Stats) error {
+	_, err := c.fields(&s.Extra, 0, func(name []byte) (fieldSet, outcome) {
+		switch string(name) {
+		case "equivalentHumanTime":
+			return noField, integer(c, &s.EquivalentHumanTime)
+		case "positiveInvestigations":
+			return noField, integer(c, &s.PositiveInvestigations)
+		case "negativeInvestigations":
+			return noField, integer(c, &s.NegativeInvestigations)
+		case "graphData":
+			return noField, c.statsGraph(&s.Graph)
+		case "attackPhases":
+			return noField, list(c, &s.AttackPhases, (*cursor).statsPhases)
+		case "groupStats":
+			return noField, c.statsGroups(&s.Groups)
+		case "metadata":
+			return noField, raw(c, &s.Metadata)
+		default:
+			return noField, c.unknown()
+		}
+	})
+	return err
+}
+
+func (c *cursor) statsGraph(g *StatsGraph) outcome {
+	return c.object(&g.Extra, func(name []byte) outcome {
+		switch string(name) {
+		case "breachTime":
+			return list(c, &g.BreachTime, inPlace(integer[Millis]))
+		case "endTime":
+			return list(c, &g.EndTime, inPlace(integer[Millis]))
+		case "equivalentHumanTime":
+			return list(c, &g.EquivalentHumanTime, inPlace(integer[int64]))
+		case "isPositive":
+			return list(c, &g.IsPositive, inPlace(flag))
+		case "aiaScore":
+			return list(c, &g.AIAScore, inPlace(func(c *cursor, s **Score) outcome { return optional(c, s, float) }))
+		default:
+			return c.unknown()
+		}
+	})
+}
+
+// inPlace makes a null count as zero, for lists whose places count.
+func inPlace[T any](one func(*cursor, *T) outcome) func(*cursor, *T) outcome {
+	return func(c *cursor, field *T) outcome {
+		o := one(c, field)
+		if o == null {
+			return zero
+		}
+		return o
+	}
+}
+
+func (c *cursor) statsPhases(p *StatsPhases) outcome {
+	return c.object(&p.Extra, func(name []byte) outcome {
+		switch string(name) {
+		case "phases":
+			return list(c, &p.Phases, integer)
+		case "count":
+			return always(integer(c, &p.Count))
+		default:
+			return c.unknown()
+		}
+	})
+}
+
+func (c *cursor) statsGroups(g *StatsGroups) outcome {
+	return c.object(&g.Extra, func(name []byte) outcome {
+		switch string(name) {
+		case "total":
+			return always(integer(c, &g.Total))
+		case "compliance":
+			return always(integer(c, &g.Compliance))
+		case "suspicious":
+			return always(integer(c, &g.Suspicious))
+		case "critical":
+			return always(integer(c, &g.Critical))
+		case "mitreTactics":
+			return dict(c, &g.MITRETactics, func(c *cursor, counts *map[string]int64) outcome {
+				return dict(c, counts, integer)
+			})
+		default:
+			return c.unknown()
+		}
+	})
+}
+
+// dict reads an object whose names are data. A value that does not fit is left
+// out.
+func dict[T any](c *cursor, field *map[string]T, one func(*cursor, *T) outcome) outcome {
+	*field = nil
+	if !c.enter('{') {
+		return c.reject()
+	}
+	*field = make(map[string]T)
+	for c.more('}') {
+		name := valid(c.name())
+		v := new(T)
+		if o := always(one(c, v)); o == held {
+			(*field)[name] = *v
+		}
+	}
+	return held
+}
+
+func (c *cursor) investigation(i *Investigation) error {
+	_, err := c.fields(&i.Extra, 0, func(name []byte) (fieldSet, outcome) {
+		switch string(name) {
+		case "investigationId":
+			return noField, text(c, &i.ID)
+		case "time":
+			return noField, integer(c, &i.Time)
+		case "investigationTime":
+			return noField, integer(c, &i.InvestigationTime)
+		case "did":
+			return noField, integer(c, &i.DID)
+		case "version":
+			return noField, float(c, &i.Version)
+		case "status":
+			return noField, text(c, &i.Status)
+		case "createdBy":
+			return noField, text(c, &i.CreatedBy)
+		case "noticeUid":
+			return noField, text(c, &i.NoticeUID)
+		case "pbid":
+			return noField, integer(c, &i.PBID)
+		case "incidentId":
+			return noField, text(c, &i.IncidentID)
+		case "summarizer":
+			return noField, text(c, &i.Summariser)
+		case "incidents":
+			return noField, list(c, &i.Incidents, (*cursor).investigationIncident)
+		default:
+			return noField, c.unknown()
+		}
+	})
+	return err
+}
+
+func (c *cursor) investigationIncident(i *InvestigationIncident) outcome {
+	return c.object(&i.Extra, func(name []byte) outcome {
+		switch string(name) {
+		case "uuid":
+			return text(c, &i.EventID)
+		case "related":
+			return list(c, &i.Related, integer)
+		case "summariser":
+			return text(c, &i.Summariser)
+		default:
+			return c.unknown()
+		}
+	})
+}

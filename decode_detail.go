@@ -1,0 +1,375 @@
+package darktrace
+
+import "slices"
+
+// detailForm holds the names of one of the two forms of details.
+type detailForm struct{ header, contents, key, kind, values string }
+
+// The two forms. A group of the token form is the contents of its block; the
+// block form has a list of groups.
+var (
+	tokenForm = &detailForm{"header", "contents", "key", "type", "values"}
+	blockForm = &detailForm{"blockHeader", "bulletBlocks", "detailKey", "valueType", "detailValues"}
+)
+
+// detailLists collects the lists inside the details of an event, which pack
+// then brings to their right size: their lengths aren't known beforehand.
+type detailLists struct {
+	sections []DetailSection
+	blocks   []DetailBlock
+	groups   [][]Detail
+	details  []Detail
+	values   []DetailValue
+}
+
+// collect reads a list onto the end of a collection, and returns it. Single
+// values and nulls are treated as list does.
+func collect[T any](c *cursor, collection *[]T, one func(*cursor, *T) outcome) []T {
+	if c.null() {
+		return nil
+	}
+	if *collection == nil {
+		*collection = make([]T, 0, 32)
+	}
+	start := len(*collection)
+	single := !c.enter('[')
+	for single || c.more(']') {
+		if c.null() {
+			continue
+		}
+		*collection = append(*collection, *new(T))
+		one(c, &(*collection)[len(*collection)-1])
+		if single {
+			break
+		}
+	}
+	return (*collection)[start:len(*collection):len(*collection)]
+}
+
+// pack moves the lists of all parents into one of exactly their size, and
+// returns it.
+func pack[P, T any](parents []P, list func(*P) *[]T) []T {
+	size := 0
+	for i := range parents {
+		size += len(*list(&parents[i]))
+	}
+	packed := make([]T, 0, size)
+	for i := range parents {
+		if l := list(&parents[i]); *l != nil {
+			start := len(packed)
+			packed = append(packed, *l...)
+			*l = packed[start:len(packed):len(packed)]
+		}
+	}
+	return packed
+}
+
+func (c *cursor) details(d *Details) outcome {
+	*d = nil
+	if b := c.peek(); b != '[' && b != '{' {
+		return c.reject()
+	}
+	sections := slices.Clone(collect(c, &c.lists.sections, (*cursor).section))
+	blocks := pack(sections, func(s *DetailSection) *[]DetailBlock { return &s.Blocks })
+	groups := pack(blocks, func(b *DetailBlock) *[][]Detail { return &b.Groups })
+	details := pack(groups, func(g *[]Detail) *[]Detail { return g })
+	pack(details, func(d *Detail) *[]DetailValue { return &d.Values })
+	c.lists.empty()
+	*d = sections
+	return held
+}
+
+func (c *cursor) edgeDetails(d *[]Detail) outcome {
+	*d = nil
+	if b := c.peek(); b != '[' && b != '{' {
+		return c.reject()
+	}
+	c.form = tokenForm
+	details := slices.Clone(c.detailList())
+	pack(details, func(d *Detail) *[]DetailValue { return &d.Values })
+	c.lists.empty()
+	*d = details
+	return held
+}
+
+// empty lets go of everything but the memory of the lists themselves.
+func (l *detailLists) empty() {
+	clear(l.sections)
+	clear(l.blocks)
+	clear(l.groups)
+	clear(l.details)
+	clear(l.values)
+	*l = detailLists{l.sections[:0], l.blocks[:0], l.groups[:0], l.details[:0], l.values[:0]}
+}
+
+func (c *cursor) section(s *DetailSection) outcome {
+	if c.peek() == '[' {
+		c.form = tokenForm
+		s.Blocks = c.blockList()
+		return held
+	}
+	if c.form = tokenForm; c.has(c.form.contents) {
+		s.Blocks = c.blockList()
+		return held
+	}
+	c.form = blockForm
+	c.object(&s.Extra, func(name []byte) outcome {
+		switch string(name) {
+		case "blockType":
+			return text(c, &s.BlockType)
+		case "blocks":
+			s.Blocks = c.blockList()
+			return held
+		default:
+			return c.unknown()
+		}
+	})
+	if s.BlockType == "" && s.Extra == "" {
+		s.Extra = "{}" // or it would be taken for the token form
+	}
+	return held
+}
+
+// has tells whether the next value is an object with such a member.
+func (c *cursor) has(member string) (found bool) {
+	start := c.pos
+	if c.enter('{') {
+		for !found && c.more('}') {
+			found = string(c.name()) == member
+			c.skip()
+		}
+	}
+	c.pos = start
+	return found
+}
+
+func (c *cursor) blockList() []DetailBlock { return collect(c, &c.lists.blocks, (*cursor).block) }
+
+func (c *cursor) block(b *DetailBlock) outcome {
+	return c.object(&b.Extra, func(name []byte) outcome {
+		switch string(name) {
+		case c.form.header:
+			return text(c, &b.Header)
+		case c.form.contents:
+			b.Groups = c.groupList()
+			return held
+		default:
+			return c.unknown()
+		}
+	})
+}
+
+// groupList reads the groups of a block: one in the token form, any number in
+// the block form.
+func (c *cursor) groupList() [][]Detail {
+	if c.form == blockForm {
+		return collect(c, &c.lists.groups, func(c *cursor, g *[]Detail) outcome {
+			*g = c.detailList()
+			return held
+		})
+	}
+	if c.null() {
+		return nil
+	}
+	c.lists.groups = append(c.lists.groups, c.detailList())
+	return c.lists.groups[len(c.lists.groups)-1:]
+}
+
+func (c *cursor) detailList() []Detail { return collect(c, &c.lists.details, (*cursor).detail) }
+
+func (c *cursor) detail(d *Detail) outcome {
+	at, as := -1, DetailType("")
+	c.object(&d.Extra, func(name []byte) outcome {
+		switch string(name) {
+		case c.form.key:
+			return text(c, &d.Key)
+		case c.form.kind:
+			return text(c, &d.Type)
+		case c.form.values:
+			at, as = c.pos, d.Type
+			d.Values = c.valueList(as)
+			return held
+		default:
+			return c.unknown()
+		}
+	})
+	if at >= 0 && as != d.Type { // the type came after the values
+		end := c.pos
+		c.pos = at
+		d.Values = c.valueList(d.Type)
+		c.pos = end
+	}
+	return held
+}
+
+// valueList reads the values of a detail. Their places count, so nulls stay.
+func (c *cursor) valueList(t DetailType) []DetailValue {
+	if c.null() {
+		return nil
+	}
+	values := &c.lists.values
+	if *values == nil {
+		*values = make([]DetailValue, 0, 64)
+	}
+	start := len(*values)
+	if !c.enter('[') {
+		*values = append(*values, c.value(t))
+	} else {
+		for c.more(']') {
+			*values = append(*values, c.value(t))
+		}
+	}
+	return (*values)[start:len(*values):len(*values)]
+}
+
+// value reads a value of the given type, or RawJSON if it isn't what the type
+// promises or the type is unknown.
+func (c *cursor) value(t DetailType) DetailValue {
+	c.peek()
+	start := c.pos
+	v, ok := c.typedValue(t)
+	if ok {
+		return v
+	}
+	c.pos = start
+	if v != nil && c.peek() != 'n' {
+		c.misfit()
+	}
+	return RawJSON(c.skip())
+}
+
+// typedValue reads a value of the given type. If it isn't one it returns false,
+// with a nil value when the type is unknown.
+func (c *cursor) typedValue(t DetailType) (DetailValue, bool) {
+	switch t {
+	case TypeString, TypeFormatString, TypeUsername:
+		v, ok := c.string()
+		return String(v), ok
+	case TypeInteger:
+		v, ok := c.int()
+		return Integer(v), ok
+	case TypeFloat:
+		v, ok := c.float()
+		return Float(v), ok
+	case TypePercentage:
+		v, ok := c.float()
+		return Percentage(v), ok
+	case TypeDataVolume:
+		v, ok := c.int()
+		return DataVolume(v), ok
+	case TypeDuration:
+		v, ok := c.int()
+		return Duration(v), ok
+	case TypeTimestamp:
+		v, ok := c.int()
+		return Millis(v), ok
+	case TypeRatio:
+		value, percentage, ok := pair(c, "value", "percentage", (*cursor).string, (*cursor).float)
+		return Ratio{value, percentage}, ok
+	case TypeDevice:
+		var v Device
+		ok := c.peek() == '{' && c.device(&v) == held
+		return v, ok
+	case TypeExternalHost:
+		var v ExternalHost
+		ok := c.peek() == '{' && c.externalHost(&v) == held
+		return v, ok
+	case TypeTimestampRange, TypeTimeRange:
+		var v Period
+		ok := c.peek() == '{' && c.period(&v) == held
+		return v, ok
+	case TypeIntegerRange:
+		start, end, ok := span(c, (*cursor).int)
+		return IntegerRange{start, end}, ok
+	case TypePercentageRange:
+		start, end, ok := span(c, (*cursor).float)
+		return PercentageRange{start, end}, ok
+	case TypeDurationRange:
+		start, end, ok := span(c, (*cursor).int)
+		return DurationRange{Duration(start), Duration(end)}, ok
+	case TypeDataVolumeRange:
+		start, end, ok := span(c, (*cursor).int)
+		return DataVolumeRange{DataVolume(start), DataVolume(end)}, ok
+	case TypeStringRange:
+		start, end, ok := span(c, (*cursor).string)
+		return StringRange{start, end}, ok
+	default:
+		return nil, false
+	}
+}
+
+// span reads the object of a range.
+func span[T any](c *cursor, one func(*cursor) (T, bool)) (start, end T, ok bool) {
+	return pair(c, "start", "end", one, one)
+}
+
+// pair reads an object of exactly two members.
+func pair[A, B any](c *cursor, nameA, nameB string, readA func(*cursor) (A, bool), readB func(*cursor) (B, bool)) (a A, b B, ok bool) {
+	if !c.enter('{') {
+		return a, b, false
+	}
+	hasA, hasB := false, false
+	for c.more('}') {
+		switch string(c.name()) {
+		case nameA:
+			a, ok = readA(c)
+			hasA = true
+		case nameB:
+			b, ok = readB(c)
+			hasB = true
+		default:
+			ok = false
+		}
+		if !ok {
+			return a, b, false
+		}
+	}
+	return a, b, hasA && hasB
+}
+
+// summary reads a text where only a string or a template will do.
+func (c *cursor) summary(t *Text) outcome {
+	*t = Text{}
+	if b := c.peek(); b != '"' && b != '{' {
+		return c.reject()
+	}
+	return c.text(t)
+}
+
+// text reads a string, a template of the block form or, as RawJSON, whatever
+// else stands in for one.
+func (c *cursor) text(t *Text) outcome {
+	if s, ok := c.string(); ok {
+		t.Value = String(s)
+		return held
+	}
+	if c.peek() != '{' {
+		t.Value = RawJSON(c.skip())
+		return held
+	}
+	at := -1
+	c.object(&t.Extra, func(name []byte) outcome {
+		switch string(name) {
+		case "valueType":
+			return text(c, &t.Type)
+		case "value":
+			at = c.pos // its type may come later
+			c.skip()
+			return held
+		case "replacements":
+			return list(c, &t.Replacements, (*cursor).text)
+		default:
+			return c.unknown()
+		}
+	})
+	if t.Type == "" && t.Extra == "" {
+		t.Extra = "{}" // or it would be taken for a plain text
+	}
+	if at >= 0 {
+		end := c.pos
+		c.pos = at
+		t.Value = c.value(t.Type)
+		c.pos = end
+	}
+	return held
+}
