@@ -45,28 +45,28 @@ func (c *cursor) unknown() outcome {
 	return unfit
 }
 
-func text[T ~string](c *cursor, field *T) outcome {
+func readText[T ~string](c *cursor, field *T) outcome {
 	v, ok := c.string()
 	return set(c, field, T(v), ok)
 }
 
-func integer[T ~int64](c *cursor, field *T) outcome {
+func readInt[T ~int64](c *cursor, field *T) outcome {
 	v, ok := c.int()
 	return set(c, field, T(v), ok)
 }
 
-func float[T ~float64](c *cursor, field *T) outcome {
+func readFloat[T ~float64](c *cursor, field *T) outcome {
 	v, ok := c.float()
 	return set(c, field, T(v), ok)
 }
 
-func flag(c *cursor, field *bool) outcome {
+func readFlag(c *cursor, field *bool) outcome {
 	v, ok := c.bool()
 	return set(c, field, v, ok)
 }
 
-// raw keeps the value as it is.
-func raw(c *cursor, field *json.RawMessage) outcome {
+// readRaw keeps the value as it is.
+func readRaw(c *cursor, field *json.RawMessage) outcome {
 	if c.null() {
 		return null
 	}
@@ -82,8 +82,8 @@ func always(o outcome) outcome {
 	return o
 }
 
-// optional reads a value into a pointer, which stays nil without one.
-func optional[T any](c *cursor, field **T, one func(*cursor, *T) outcome) outcome {
+// readOptional reads a value into a pointer, which stays nil without one.
+func readOptional[T any](c *cursor, field **T, one func(*cursor, *T) outcome) outcome {
 	v := new(T)
 	o := always(one(c, v))
 	if *field = nil; o == held {
@@ -92,9 +92,9 @@ func optional[T any](c *cursor, field **T, one func(*cursor, *T) outcome) outcom
 	return o
 }
 
-// list reads a list. A single value counts as a list of one, nulls don't count,
+// readList reads a list. A single value counts as a list of one, nulls don't count,
 // and an element that does not fit costs the list.
-func list[T any](c *cursor, field *[]T, one func(*cursor, *T) outcome) outcome {
+func readList[T any](c *cursor, field *[]T, one func(*cursor, *T) outcome) outcome {
 	*field = nil
 	if c.null() {
 		return null
@@ -212,63 +212,63 @@ func (c *cursor) event(e *IncidentEvent) (err error) {
 	e.unusual, err = c.fields(&e.Extra, eventFlags, func(name []byte) (fieldSet, outcome) {
 		switch string(name) {
 		case "id":
-			return fieldID, text(c, &e.ID)
+			return fieldID, readText(c, &e.ID)
 		case "title":
-			return fieldTitle, text(c, &e.Title)
+			return fieldTitle, readText(c, &e.Title)
 		case "summary":
 			return noField, c.summary(&e.Summary)
 		case "summariser":
-			return fieldSummariser, text(c, &e.Summariser)
+			return fieldSummariser, readText(c, &e.Summariser)
 		case "createdAt":
-			return fieldCreatedAt, integer(c, &e.CreatedAt)
+			return fieldCreatedAt, readInt(c, &e.CreatedAt)
 		case "periods":
-			return noField, list(c, &e.Periods, (*cursor).period)
+			return noField, readList(c, &e.Periods, (*cursor).period)
 		case "category":
-			return fieldCategory, text(c, &e.Category)
+			return fieldCategory, readText(c, &e.Category)
 		case "groupCategory":
-			return fieldGroupCategory, text(c, &e.GroupCategory)
+			return fieldGroupCategory, readText(c, &e.GroupCategory)
 		case "currentGroup":
-			return fieldCurrentGroup, text(c, &e.CurrentGroup)
+			return fieldCurrentGroup, readText(c, &e.CurrentGroup)
 		case "groupPreviousGroups":
-			return noField, list(c, &e.PreviousGroups, text)
+			return noField, readList(c, &e.PreviousGroups, readText)
 		case "groupScore":
-			return fieldGroupScore, float(c, &e.GroupScore)
+			return fieldGroupScore, readFloat(c, &e.GroupScore)
 		case "aiaScore":
-			return fieldAIAScore, float(c, &e.AIAScore)
+			return fieldAIAScore, readFloat(c, &e.AIAScore)
 		case "attackPhases":
-			return noField, list(c, &e.AttackPhases, integer)
+			return noField, readList(c, &e.AttackPhases, readInt)
 		case "mitreTactics":
-			return noField, list(c, &e.MITRETactics, text)
+			return noField, readList(c, &e.MITRETactics, readText)
 		case "acknowledged":
-			return fieldAcknowledged, flag(c, &e.Acknowledged)
+			return fieldAcknowledged, readFlag(c, &e.Acknowledged)
 		case "pinned":
-			return fieldPinned, flag(c, &e.Pinned)
+			return fieldPinned, readFlag(c, &e.Pinned)
 		case "userTriggered":
-			return fieldUserTriggered, flag(c, &e.UserTriggered)
+			return fieldUserTriggered, readFlag(c, &e.UserTriggered)
 		case "externalTriggered":
-			return fieldExternalTriggered, flag(c, &e.ExternalTriggered)
+			return fieldExternalTriggered, readFlag(c, &e.ExternalTriggered)
 		case "sender":
-			return fieldSender, text(c, &e.Sender)
+			return fieldSender, readText(c, &e.Sender)
 		case "breachDevices":
-			return noField, list(c, &e.BreachDevices, (*cursor).device)
+			return noField, readList(c, &e.BreachDevices, (*cursor).device)
 		case "relatedBreaches":
-			return noField, list(c, &e.RelatedBreaches, (*cursor).relatedBreach)
+			return noField, readList(c, &e.RelatedBreaches, (*cursor).relatedBreach)
 		case "details":
 			return noField, c.details(&e.Details)
 		case "children":
-			return noField, list(c, &e.Children, text)
+			return noField, readList(c, &e.Children, readText)
 		case "activityId":
-			return fieldActivityID, text(c, &e.ActivityID)
+			return fieldActivityID, readText(c, &e.ActivityID)
 		case "groupingIds":
-			return noField, list(c, &e.GroupingIDs, text)
+			return noField, readList(c, &e.GroupingIDs, readText)
 		case "groupByActivity":
-			return fieldGroupByActivity, flag(c, &e.GroupByActivity)
+			return fieldGroupByActivity, readFlag(c, &e.GroupByActivity)
 		case "incidentEventUrl":
-			return fieldURL, text(c, &e.URL)
+			return fieldURL, readText(c, &e.URL)
 		case "explanations":
-			return noField, raw(c, &e.Explanations)
+			return noField, readRaw(c, &e.Explanations)
 		case "figures":
-			return noField, raw(c, &e.Figures)
+			return noField, readRaw(c, &e.Figures)
 		default:
 			return noField, c.unknown()
 		}
@@ -281,9 +281,9 @@ func (c *cursor) period(p *Period) outcome {
 	return c.object(&p.Extra, func(name []byte) outcome {
 		switch string(name) {
 		case "start":
-			return integer(c, &p.Start)
+			return readInt(c, &p.Start)
 		case "end":
-			return integer(c, &p.End)
+			return readInt(c, &p.End)
 		default:
 			return c.unknown()
 		}
@@ -294,19 +294,19 @@ func (c *cursor) device(d *Device) outcome {
 	return c.object(&d.Extra, func(name []byte) outcome {
 		switch string(name) {
 		case "identifier":
-			return text(c, &d.Identifier)
+			return readText(c, &d.Identifier)
 		case "hostname":
-			return text(c, &d.Hostname)
+			return readText(c, &d.Hostname)
 		case "ip":
-			return text(c, &d.IP)
+			return readText(c, &d.IP)
 		case "mac":
-			return text(c, &d.MAC)
+			return readText(c, &d.MAC)
 		case "subnet":
-			return text(c, &d.Subnet)
+			return readText(c, &d.Subnet)
 		case "did":
-			return integer(c, &d.DID)
+			return readInt(c, &d.DID)
 		case "sid":
-			return integer(c, &d.SID)
+			return readInt(c, &d.SID)
 		default:
 			return c.unknown()
 		}
@@ -317,11 +317,11 @@ func (c *cursor) externalHost(h *ExternalHost) outcome {
 	return c.object(&h.Extra, func(name []byte) outcome {
 		switch string(name) {
 		case "hostname":
-			return text(c, &h.Hostname)
+			return readText(c, &h.Hostname)
 		case "identifier":
-			return text(c, &h.Identifier)
+			return readText(c, &h.Identifier)
 		case "ip":
-			return text(c, &h.IP)
+			return readText(c, &h.IP)
 		default:
 			return c.unknown()
 		}
@@ -332,13 +332,13 @@ func (c *cursor) relatedBreach(b *RelatedBreach) outcome {
 	return c.object(&b.Extra, func(name []byte) outcome {
 		switch string(name) {
 		case "modelName":
-			return text(c, &b.ModelName)
+			return readText(c, &b.ModelName)
 		case "pbid":
-			return integer(c, &b.PBID)
+			return readInt(c, &b.PBID)
 		case "threatScore":
-			return float(c, &b.ThreatScore)
+			return readFloat(c, &b.ThreatScore)
 		case "timestamp":
-			return integer(c, &b.Timestamp)
+			return readInt(c, &b.Timestamp)
 		default:
 			return c.unknown()
 		}
@@ -349,39 +349,39 @@ func (c *cursor) group(g *IncidentGroup) (err error) {
 	g.unusual, err = c.fields(&g.Extra, groupFlags, func(name []byte) (fieldSet, outcome) {
 		switch string(name) {
 		case "id":
-			return fieldID, text(c, &g.ID)
+			return fieldID, readText(c, &g.ID)
 		case "active":
-			return fieldActive, flag(c, &g.Active)
+			return fieldActive, readFlag(c, &g.Active)
 		case "acknowledged":
-			return fieldAcknowledged, flag(c, &g.Acknowledged)
+			return fieldAcknowledged, readFlag(c, &g.Acknowledged)
 		case "pinned":
-			return fieldPinned, flag(c, &g.Pinned)
+			return fieldPinned, readFlag(c, &g.Pinned)
 		case "userTriggered":
-			return fieldUserTriggered, flag(c, &g.UserTriggered)
+			return fieldUserTriggered, readFlag(c, &g.UserTriggered)
 		case "externalTriggered":
-			return fieldExternalTriggered, flag(c, &g.ExternalTriggered)
+			return fieldExternalTriggered, readFlag(c, &g.ExternalTriggered)
 		case "previousIds":
-			return noField, list(c, &g.PreviousIDs, text)
+			return noField, readList(c, &g.PreviousIDs, readText)
 		case "groupUrl":
-			return fieldURL, text(c, &g.URL)
+			return fieldURL, readText(c, &g.URL)
 		case "incidentEvents":
-			return noField, list(c, &g.Events, (*cursor).groupEvent)
+			return noField, readList(c, &g.Events, (*cursor).groupEvent)
 		case "mitreTactics":
-			return noField, list(c, &g.MITRETactics, text)
+			return noField, readList(c, &g.MITRETactics, readText)
 		case "devices":
-			return noField, list(c, &g.Devices, integer)
+			return noField, readList(c, &g.Devices, readInt)
 		case "initialDevices":
-			return noField, list(c, &g.InitialDevices, integer)
+			return noField, readList(c, &g.InitialDevices, readInt)
 		case "category":
-			return fieldCategory, text(c, &g.Category)
+			return fieldCategory, readText(c, &g.Category)
 		case "groupScore":
-			return fieldGroupScore, float(c, &g.GroupScore)
+			return fieldGroupScore, readFloat(c, &g.GroupScore)
 		case "start":
-			return fieldStart, integer(c, &g.Start)
+			return fieldStart, readInt(c, &g.Start)
 		case "end":
-			return fieldEnd, integer(c, &g.End)
+			return fieldEnd, readInt(c, &g.End)
 		case "edges":
-			return noField, list(c, &g.Edges, (*cursor).edge)
+			return noField, readList(c, &g.Edges, (*cursor).edge)
 		default:
 			return noField, c.unknown()
 		}
@@ -394,19 +394,19 @@ func (c *cursor) groupEvent(e *GroupEvent) outcome {
 	return c.object(&e.Extra, func(name []byte) outcome {
 		switch string(name) {
 		case "uuid":
-			return text(c, &e.ID)
+			return readText(c, &e.ID)
 		case "title":
-			return text(c, &e.Title)
+			return readText(c, &e.Title)
 		case "start":
-			return integer(c, &e.Start)
+			return readInt(c, &e.Start)
 		case "triggerDid":
-			return integer(c, &e.TriggerDID)
+			return readInt(c, &e.TriggerDID)
 		case "sender":
-			return text(c, &e.Sender)
+			return readText(c, &e.Sender)
 		case "visible":
-			return always(flag(c, &e.Visible))
+			return always(readFlag(c, &e.Visible))
 		case "acknowledged":
-			return optional(c, &e.Acknowledged, flag)
+			return readOptional(c, &e.Acknowledged, readFlag)
 		default:
 			return c.unknown()
 		}
@@ -417,17 +417,17 @@ func (c *cursor) edge(e *Edge) outcome {
 	return c.object(&e.Extra, func(name []byte) outcome {
 		switch string(name) {
 		case "isAction":
-			return always(flag(c, &e.IsAction))
+			return always(readFlag(c, &e.IsAction))
 		case "source":
 			return c.node(&e.Source)
 		case "target":
 			return c.node(&e.Target)
 		case "start":
-			return integer(c, &e.Start)
+			return readInt(c, &e.Start)
 		case "incidentEvent":
-			return text(c, &e.EventID)
+			return readText(c, &e.EventID)
 		case "description":
-			return text(c, &e.Description)
+			return readText(c, &e.Description)
 		case "details":
 			return c.edgeDetails(&e.Details)
 		default:
@@ -440,7 +440,7 @@ func (c *cursor) node(n *Node) outcome {
 	o := c.object(&n.Extra, func(name []byte) outcome {
 		switch string(name) {
 		case "nodeType":
-			return text(c, &n.Type)
+			return readText(c, &n.Type)
 		case "value":
 			return c.nodeValue(&n.Value)
 		default:
@@ -470,13 +470,13 @@ func (c *cursor) comment(m *Comment) outcome {
 	return c.object(&m.Extra, func(name []byte) outcome {
 		switch string(name) {
 		case "username":
-			return text(c, &m.Username)
+			return readText(c, &m.Username)
 		case "message":
-			return text(c, &m.Message)
+			return readText(c, &m.Message)
 		case "incident_id":
-			return text(c, &m.EventID)
+			return readText(c, &m.EventID)
 		case "time":
-			return integer(c, &m.Time)
+			return readInt(c, &m.Time)
 		default:
 			return c.unknown()
 		}
@@ -487,19 +487,19 @@ func (c *cursor) stats(s *Stats) error {
 	_, err := c.fields(&s.Extra, 0, func(name []byte) (fieldSet, outcome) {
 		switch string(name) {
 		case "equivalentHumanTime":
-			return noField, integer(c, &s.EquivalentHumanTime)
+			return noField, readInt(c, &s.EquivalentHumanTime)
 		case "positiveInvestigations":
-			return noField, integer(c, &s.PositiveInvestigations)
+			return noField, readInt(c, &s.PositiveInvestigations)
 		case "negativeInvestigations":
-			return noField, integer(c, &s.NegativeInvestigations)
+			return noField, readInt(c, &s.NegativeInvestigations)
 		case "graphData":
 			return noField, c.statsGraph(&s.Graph)
 		case "attackPhases":
-			return noField, list(c, &s.AttackPhases, (*cursor).statsPhases)
+			return noField, readList(c, &s.AttackPhases, (*cursor).statsPhases)
 		case "groupStats":
 			return noField, c.statsGroups(&s.Groups)
 		case "metadata":
-			return noField, raw(c, &s.Metadata)
+			return noField, readRaw(c, &s.Metadata)
 		default:
 			return noField, c.unknown()
 		}
@@ -511,23 +511,23 @@ func (c *cursor) statsGraph(g *StatsGraph) outcome {
 	return c.object(&g.Extra, func(name []byte) outcome {
 		switch string(name) {
 		case "breachTime":
-			return list(c, &g.BreachTime, inPlace(integer[Millis]))
+			return readList(c, &g.BreachTime, readInPlace(readInt[Millis]))
 		case "endTime":
-			return list(c, &g.EndTime, inPlace(integer[Millis]))
+			return readList(c, &g.EndTime, readInPlace(readInt[Millis]))
 		case "equivalentHumanTime":
-			return list(c, &g.EquivalentHumanTime, inPlace(integer[int64]))
+			return readList(c, &g.EquivalentHumanTime, readInPlace(readInt[int64]))
 		case "isPositive":
-			return list(c, &g.IsPositive, inPlace(flag))
+			return readList(c, &g.IsPositive, readInPlace(readFlag))
 		case "aiaScore":
-			return list(c, &g.AIAScore, inPlace(func(c *cursor, s **Score) outcome { return optional(c, s, float) }))
+			return readList(c, &g.AIAScore, readInPlace(func(c *cursor, s **Score) outcome { return readOptional(c, s, readFloat) }))
 		default:
 			return c.unknown()
 		}
 	})
 }
 
-// inPlace makes a null count as zero, for lists whose places count.
-func inPlace[T any](one func(*cursor, *T) outcome) func(*cursor, *T) outcome {
+// readInPlace makes a null count as zero, for lists whose places count.
+func readInPlace[T any](one func(*cursor, *T) outcome) func(*cursor, *T) outcome {
 	return func(c *cursor, field *T) outcome {
 		o := one(c, field)
 		if o == null {
@@ -541,9 +541,9 @@ func (c *cursor) statsPhases(p *StatsPhases) outcome {
 	return c.object(&p.Extra, func(name []byte) outcome {
 		switch string(name) {
 		case "phases":
-			return list(c, &p.Phases, integer)
+			return readList(c, &p.Phases, readInt)
 		case "count":
-			return always(integer(c, &p.Count))
+			return always(readInt(c, &p.Count))
 		default:
 			return c.unknown()
 		}
@@ -554,16 +554,16 @@ func (c *cursor) statsGroups(g *StatsGroups) outcome {
 	return c.object(&g.Extra, func(name []byte) outcome {
 		switch string(name) {
 		case "total":
-			return always(integer(c, &g.Total))
+			return always(readInt(c, &g.Total))
 		case "compliance":
-			return always(integer(c, &g.Compliance))
+			return always(readInt(c, &g.Compliance))
 		case "suspicious":
-			return always(integer(c, &g.Suspicious))
+			return always(readInt(c, &g.Suspicious))
 		case "critical":
-			return always(integer(c, &g.Critical))
+			return always(readInt(c, &g.Critical))
 		case "mitreTactics":
-			return dict(c, &g.MITRETactics, func(c *cursor, counts *map[string]int64) outcome {
-				return dict(c, counts, integer)
+			return readDict(c, &g.MITRETactics, func(c *cursor, counts *map[string]int64) outcome {
+				return readDict(c, counts, readInt)
 			})
 		default:
 			return c.unknown()
@@ -571,9 +571,9 @@ func (c *cursor) statsGroups(g *StatsGroups) outcome {
 	})
 }
 
-// dict reads an object whose names are data. A value that does not fit is left
+// readDict reads an object whose names are data. A value that does not fit is left
 // out.
-func dict[T any](c *cursor, field *map[string]T, one func(*cursor, *T) outcome) outcome {
+func readDict[T any](c *cursor, field *map[string]T, one func(*cursor, *T) outcome) outcome {
 	*field = nil
 	if !c.enter('{') {
 		return c.reject()
@@ -593,29 +593,29 @@ func (c *cursor) investigation(i *Investigation) error {
 	_, err := c.fields(&i.Extra, 0, func(name []byte) (fieldSet, outcome) {
 		switch string(name) {
 		case "investigationId":
-			return noField, text(c, &i.ID)
+			return noField, readText(c, &i.ID)
 		case "time":
-			return noField, integer(c, &i.Time)
+			return noField, readInt(c, &i.Time)
 		case "investigationTime":
-			return noField, integer(c, &i.InvestigationTime)
+			return noField, readInt(c, &i.InvestigationTime)
 		case "did":
-			return noField, integer(c, &i.DID)
+			return noField, readInt(c, &i.DID)
 		case "version":
-			return noField, float(c, &i.Version)
+			return noField, readFloat(c, &i.Version)
 		case "status":
-			return noField, text(c, &i.Status)
+			return noField, readText(c, &i.Status)
 		case "createdBy":
-			return noField, text(c, &i.CreatedBy)
+			return noField, readText(c, &i.CreatedBy)
 		case "noticeUid":
-			return noField, text(c, &i.NoticeUID)
+			return noField, readText(c, &i.NoticeUID)
 		case "pbid":
-			return noField, integer(c, &i.PBID)
+			return noField, readInt(c, &i.PBID)
 		case "incidentId":
-			return noField, text(c, &i.IncidentID)
+			return noField, readText(c, &i.IncidentID)
 		case "summarizer":
-			return noField, text(c, &i.Summariser)
+			return noField, readText(c, &i.Summariser)
 		case "incidents":
-			return noField, list(c, &i.Incidents, (*cursor).investigationIncident)
+			return noField, readList(c, &i.Incidents, (*cursor).investigationIncident)
 		default:
 			return noField, c.unknown()
 		}
@@ -627,11 +627,11 @@ func (c *cursor) investigationIncident(i *InvestigationIncident) outcome {
 	return c.object(&i.Extra, func(name []byte) outcome {
 		switch string(name) {
 		case "uuid":
-			return text(c, &i.EventID)
+			return readText(c, &i.EventID)
 		case "related":
-			return list(c, &i.Related, integer)
+			return readList(c, &i.Related, readInt)
 		case "summariser":
-			return text(c, &i.Summariser)
+			return readText(c, &i.Summariser)
 		default:
 			return c.unknown()
 		}

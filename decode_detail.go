@@ -22,9 +22,9 @@ type detailLists struct {
 	values   []DetailValue
 }
 
-// collect reads a list onto the end of a collection, and returns it. Single
-// values and nulls are treated as list does.
-func collect[T any](c *cursor, collection *[]T, one func(*cursor, *T) outcome) []T {
+// gather reads a list onto the end of a collection, and returns it. Single
+// values and nulls are treated as readList does.
+func gather[T any](c *cursor, collection *[]T, one func(*cursor, *T) outcome) []T {
 	if c.null() {
 		return nil
 	}
@@ -69,7 +69,7 @@ func (c *cursor) details(d *Details) outcome {
 	if b := c.peek(); b != '[' && b != '{' {
 		return c.reject()
 	}
-	sections := slices.Clone(collect(c, &c.lists.sections, (*cursor).section))
+	sections := slices.Clone(gather(c, &c.lists.sections, (*cursor).section))
 	blocks := pack(sections, func(s *DetailSection) *[]DetailBlock { return &s.Blocks })
 	groups := pack(blocks, func(b *DetailBlock) *[][]Detail { return &b.Groups })
 	details := pack(groups, func(g *[]Detail) *[]Detail { return g })
@@ -116,7 +116,7 @@ func (c *cursor) section(s *DetailSection) outcome {
 	c.object(&s.Extra, func(name []byte) outcome {
 		switch string(name) {
 		case "blockType":
-			return text(c, &s.BlockType)
+			return readText(c, &s.BlockType)
 		case "blocks":
 			s.Blocks = c.blockList()
 			return held
@@ -143,13 +143,13 @@ func (c *cursor) has(member string) (found bool) {
 	return found
 }
 
-func (c *cursor) blockList() []DetailBlock { return collect(c, &c.lists.blocks, (*cursor).block) }
+func (c *cursor) blockList() []DetailBlock { return gather(c, &c.lists.blocks, (*cursor).block) }
 
 func (c *cursor) block(b *DetailBlock) outcome {
 	return c.object(&b.Extra, func(name []byte) outcome {
 		switch string(name) {
 		case c.form.header:
-			return text(c, &b.Header)
+			return readText(c, &b.Header)
 		case c.form.contents:
 			b.Groups = c.groupList()
 			return held
@@ -163,7 +163,7 @@ func (c *cursor) block(b *DetailBlock) outcome {
 // the block form.
 func (c *cursor) groupList() [][]Detail {
 	if c.form == blockForm {
-		return collect(c, &c.lists.groups, func(c *cursor, g *[]Detail) outcome {
+		return gather(c, &c.lists.groups, func(c *cursor, g *[]Detail) outcome {
 			*g = c.detailList()
 			return held
 		})
@@ -175,16 +175,16 @@ func (c *cursor) groupList() [][]Detail {
 	return c.lists.groups[len(c.lists.groups)-1:]
 }
 
-func (c *cursor) detailList() []Detail { return collect(c, &c.lists.details, (*cursor).detail) }
+func (c *cursor) detailList() []Detail { return gather(c, &c.lists.details, (*cursor).detail) }
 
 func (c *cursor) detail(d *Detail) outcome {
 	at, as := -1, DetailType("")
 	c.object(&d.Extra, func(name []byte) outcome {
 		switch string(name) {
 		case c.form.key:
-			return text(c, &d.Key)
+			return readText(c, &d.Key)
 		case c.form.kind:
-			return text(c, &d.Type)
+			return readText(c, &d.Type)
 		case c.form.values:
 			at, as = c.pos, d.Type
 			d.Values = c.valueList(as)
@@ -264,7 +264,7 @@ func (c *cursor) typedValue(t DetailType) (DetailValue, bool) {
 		v, ok := c.int()
 		return Millis(v), ok
 	case TypeRatio:
-		value, percentage, ok := pair(c, "value", "percentage", (*cursor).string, (*cursor).float)
+		value, percentage, ok := readPair(c, "value", "percentage", (*cursor).string, (*cursor).float)
 		return Ratio{value, percentage}, ok
 	case TypeDevice:
 		var v Device
@@ -279,32 +279,32 @@ func (c *cursor) typedValue(t DetailType) (DetailValue, bool) {
 		ok := c.peek() == '{' && c.period(&v) == held
 		return v, ok
 	case TypeIntegerRange:
-		start, end, ok := span(c, (*cursor).int)
+		start, end, ok := readSpan(c, (*cursor).int)
 		return IntegerRange{start, end}, ok
 	case TypePercentageRange:
-		start, end, ok := span(c, (*cursor).float)
+		start, end, ok := readSpan(c, (*cursor).float)
 		return PercentageRange{start, end}, ok
 	case TypeDurationRange:
-		start, end, ok := span(c, (*cursor).int)
+		start, end, ok := readSpan(c, (*cursor).int)
 		return DurationRange{Duration(start), Duration(end)}, ok
 	case TypeDataVolumeRange:
-		start, end, ok := span(c, (*cursor).int)
+		start, end, ok := readSpan(c, (*cursor).int)
 		return DataVolumeRange{DataVolume(start), DataVolume(end)}, ok
 	case TypeStringRange:
-		start, end, ok := span(c, (*cursor).string)
+		start, end, ok := readSpan(c, (*cursor).string)
 		return StringRange{start, end}, ok
 	default:
 		return nil, false
 	}
 }
 
-// span reads the object of a range.
-func span[T any](c *cursor, one func(*cursor) (T, bool)) (start, end T, ok bool) {
-	return pair(c, "start", "end", one, one)
+// readSpan reads the object of a range.
+func readSpan[T any](c *cursor, one func(*cursor) (T, bool)) (start, end T, ok bool) {
+	return readPair(c, "start", "end", one, one)
 }
 
-// pair reads an object of exactly two members.
-func pair[A, B any](c *cursor, nameA, nameB string, readA func(*cursor) (A, bool), readB func(*cursor) (B, bool)) (a A, b B, ok bool) {
+// readPair reads an object of exactly two members.
+func readPair[A, B any](c *cursor, nameA, nameB string, readA func(*cursor) (A, bool), readB func(*cursor) (B, bool)) (a A, b B, ok bool) {
 	if !c.enter('{') {
 		return a, b, false
 	}
@@ -351,13 +351,13 @@ func (c *cursor) text(t *Text) outcome {
 	c.object(&t.Extra, func(name []byte) outcome {
 		switch string(name) {
 		case "valueType":
-			return text(c, &t.Type)
+			return readText(c, &t.Type)
 		case "value":
 			at = c.pos // its type may come later
 			c.skip()
 			return held
 		case "replacements":
-			return list(c, &t.Replacements, (*cursor).text)
+			return readList(c, &t.Replacements, (*cursor).text)
 		default:
 			return c.unknown()
 		}

@@ -165,13 +165,13 @@ func (d *Detail) UnmarshalJSON(data []byte) error { return unmarshalPart(data, d
 func (d Detail) MarshalJSON() ([]byte, error) { return marshal(&d, tokenForm.writeDetail) }
 
 // UnmarshalJSON decodes a number, also one in a string.
-func (m *Millis) UnmarshalJSON(data []byte) error { return unmarshalScalar(data, m, integer) }
+func (m *Millis) UnmarshalJSON(data []byte) error { return unmarshalScalar(data, m, readInt) }
 
 // UnmarshalJSON decodes a number, also one in a string.
-func (s *Seconds) UnmarshalJSON(data []byte) error { return unmarshalScalar(data, s, integer) }
+func (s *Seconds) UnmarshalJSON(data []byte) error { return unmarshalScalar(data, s, readInt) }
 
 // UnmarshalJSON decodes a number, also one in a string.
-func (s *Score) UnmarshalJSON(data []byte) error { return unmarshalScalar(data, s, float) }
+func (s *Score) UnmarshalJSON(data []byte) error { return unmarshalScalar(data, s, readFloat) }
 
 // UnmarshalJSON keeps the JSON.
 func (v *RawJSON) UnmarshalJSON(data []byte) error {

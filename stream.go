@@ -99,7 +99,7 @@ func decodeComments(data []byte) ([]*Comment, error) {
 			continue
 		}
 		found = true
-		list(&c, &comments, func(c *cursor, m **Comment) outcome {
+		readList(&c, &comments, func(c *cursor, m **Comment) outcome {
 			*m = new(Comment)
 			return c.comment(*m)
 		})
