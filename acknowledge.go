@@ -1,6 +1,7 @@
 package darktrace
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -97,7 +98,7 @@ func (s *AIAnalystService) AcknowledgeVerified(ctx context.Context, eventIDs ...
 		case found:
 			result.Failed[id] = s.client.notStored("/aianalyst/acknowledge", "event "+id, written.Unknown[id])
 		case readErr != nil:
-			result.Unknown[id] = s.client.unverified(ctx, "/aianalyst/acknowledge", readErr)
+			result.Unknown[id] = cmp.Or(written.Unknown[id], s.client.unverified(ctx, "/aianalyst/acknowledge", readErr))
 		default:
 			result.Failed[id] = failed(ErrNotFound, http.MethodPost, "/aianalyst/acknowledge", "the appliance has no event "+id, nil, s.client.redact)
 		}

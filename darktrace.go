@@ -198,7 +198,7 @@ func (c *Client) EventURL(e *IncidentEvent) string {
 		return ""
 	}
 	console := "/#aiaincidentevent/"
-	if isSaaS(e) {
+	if e.IsSaaS() {
 		console = "/saas#aiaincidentevent/"
 	}
 	return c.base.String() + console + url.PathEscape(e.ID)
@@ -223,8 +223,4 @@ func (c *Client) redact(s string) string {
 		s = tokens.redact(s)
 	}
 	return s
-}
-
-func isSaaS(e *IncidentEvent) bool {
-	return len(e.BreachDevices) > 0 && e.BreachDevices[0].SID == -9
 }
