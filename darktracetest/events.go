@@ -164,7 +164,7 @@ func (s *Server) Remove(eventIDs ...string) {
 
 // pinned tells whether an event or its incident is pinned.
 func (s *Server) pinned(e *event) bool {
-	return e.facts.Pinned || s.group(e.facts.CurrentGroup).pinned
+	return e.facts.Pinned || s.groups[e.facts.CurrentGroup].pinned
 }
 
 // servedEvent is the JSON of an event with what it takes from its incident.

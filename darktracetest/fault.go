@@ -65,7 +65,7 @@ const (
 	CutBeforeRead       // before a byte of the body was read; nothing is carried out
 	CutBeforeAnswer     // before the answer; carried out only with CarryOut
 	CutInBody           // within the body of the answer; carried out
-	CutAfterBody        // after the last byte of the answer; carried out
+	CutAfterBody        // after the last byte of the answer; carried out; HTTP/1.1 only
 )
 
 // TooManyRequests is a 429 with Retry-After, in whole seconds.

@@ -11,25 +11,14 @@ import (
 )
 
 // groupState is what an incident has that its events have not.
-type groupState struct {
-	acknowledged, pinned bool
-	previous             []string
-}
-
-// group returns the state of an incident, the zero one when nothing was set.
-func (s *Server) group(id string) groupState {
-	if g, ok := s.groups[id]; ok {
-		return *g
-	}
-	return groupState{}
-}
+type groupState struct{ acknowledged, pinned bool }
 
 func (s *Server) editGroup(id string, edit func(*groupState)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := s.group(id)
+	g := s.groups[id]
 	edit(&g)
-	s.groups[id] = &g
+	s.groups[id] = g
 }
 
 // SetGroupAcknowledged sets the incident's own flag, which acknowledging its
@@ -75,10 +64,11 @@ func (s *Server) Merge(fromGroup, intoGroup string) {
 	for _, e := range all {
 		s.change(e, member{"groupScore", score}, member{"groupCategory", category})
 	}
-	from, into := s.group(fromGroup), s.group(intoGroup)
-	into.previous = append(append(slices.Clone(into.previous), from.previous...), fromGroup)
-	into.pinned = into.pinned || from.pinned
-	s.groups[intoGroup] = &into
+	if s.groups[fromGroup].pinned {
+		into := s.groups[intoGroup]
+		into.pinned = true
+		s.groups[intoGroup] = into
+	}
 	delete(s.groups, fromGroup)
 }
 
@@ -133,6 +123,19 @@ func (g incident) pinned() bool {
 	return g.state.pinned || g.all(func(e *event) bool { return e.facts.Pinned })
 }
 
+// previousIDs are the incidents that were merged into this one.
+func (g incident) previousIDs() []string {
+	ids := []string{}
+	for _, e := range g.events {
+		for _, id := range e.facts.PreviousGroups {
+			if id != g.id && !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}
+
 // incidents builds the groups of the events that are there, in order of their
 // first event; want tells which groups are of interest.
 func (s *Server) incidents(now time.Time, want func(groupID string) bool) []incident {
@@ -146,7 +149,7 @@ func (s *Server) incidents(now time.Time, want func(groupID string) bool) []inci
 		i, known := byID[id]
 		if !known {
 			i, byID[id] = len(all), len(all)
-			all = append(all, incident{id: id, state: s.group(id)})
+			all = append(all, incident{id: id, state: s.groups[id]})
 		}
 		all[i].events = append(all[i].events, e)
 	}
@@ -268,7 +271,7 @@ func (s *Server) wireGroup(g incident, now time.Time) wireGroup {
 		Pinned:         g.pinned(),
 		UserTriggered:  g.any(func(e *event) bool { return e.facts.UserTriggered }),
 		ExtTriggered:   g.any(func(e *event) bool { return e.facts.ExtTriggered }),
-		PreviousIDs:    append([]string{}, g.state.previous...),
+		PreviousIDs:    g.previousIDs(),
 		Devices:        []int64{},
 		InitialDevices: append([]int64{}, g.events[0].facts.dids()...),
 		Category:       g.category(),

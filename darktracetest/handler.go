@@ -349,7 +349,8 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, a answer, fault F
 	if err == nil || errors.Is(err, errTruncated) {
 		err = out.Close()
 	}
-	if err != nil || fault.Cut == CutAfterBody {
+	// An HTTP/2 stream can't be cut behind its end.
+	if err != nil || fault.Cut == CutAfterBody && r.ProtoMajor == 1 {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}

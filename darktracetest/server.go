@@ -35,7 +35,7 @@ type Server struct {
 	tokens         map[string]*Token // by public token
 	events         []*event          // in the order in which they were added
 	byID           map[string]*event
-	groups         map[string]*groupState
+	groups         map[string]groupState
 	comments       map[string][]comment // by event id
 	investigations []*investigation
 	faults         []*armedFault
@@ -81,7 +81,7 @@ func Start(opts ...Option) (*Server, error) {
 		clockOffset:  cfg.clockOffset,
 		tokens:       map[string]*Token{cfg.public: {Public: cfg.public, Private: cfg.private}},
 		byID:         map[string]*event{},
-		groups:       map[string]*groupState{},
+		groups:       map[string]groupState{},
 		comments:     map[string][]comment{},
 	}
 	s.routes = s.newRoutes()
