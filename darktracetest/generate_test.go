@@ -132,3 +132,21 @@ func TestIncidentsShowInTheDefaultWindow(t *testing.T) {
 		assert.Empty(t, w.ids(groupsPath, "groupid="+absorbed[0]))
 	}
 }
+
+func TestTypedIncidentsAreTheWireForm(t *testing.T) {
+	t.Parallel()
+	end := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	typed := darktracetest.IncidentsAt(1, 40, end)
+	require.Len(t, typed, 40)
+	assert.Len(t, darktracetest.Incidents(1, 3), 3)
+	w := newWire(t)
+	w.srv.AddEvents(typed...)
+	for i, raw := range generated(1, 40, end) {
+		assert.Contains(t, raw, typed[i].ID)
+		assert.Empty(t, typed[i].Skipped)
+		assert.Equal(t, typed[i], w.srv.Event(typed[i].ID))
+	}
+	assert.Nil(t, w.srv.Event("none"))
+	assert.Panics(t, func() { w.srv.AddEvents(nil) })
+	assert.Panics(t, func() { w.srv.Acknowledge("none") })
+}

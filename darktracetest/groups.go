@@ -378,7 +378,7 @@ func (p *peers) walk(raw json.RawMessage) {
 		}
 	case raw[0] == '{':
 		o, _ := parseObject(raw)
-		if o.index("ip") >= 0 {
+		if o.index("ip") >= 0 || o.index("did") >= 0 || o.index("hostname") >= 0 {
 			p.add(raw)
 			return
 		}
