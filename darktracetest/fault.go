@@ -18,7 +18,7 @@ import (
 // that was carried out is one Fault. The zero value matches everything and
 // changes nothing. Signatures are verified and recorded whatever a fault answers.
 type Fault struct {
-	// Method and Path choose the requests, empty: all. The path is without the
+	// Method and Path choose the requests; empty: all. The path is without the
 	// prefix; one that ends in * matches what begins with it.
 	Method, Path string
 	// Skip lets this many matching requests pass first.
@@ -26,11 +26,14 @@ type Fault struct {
 	// Times is for how many requests the fault lasts; 0: until it is removed.
 	Times int
 
-	// Status, Body and ContentType answer instead of the appliance, which then
-	// does not carry the request out. Body alone means status 200. ContentType
-	// alone mislabels the appliance's own answer. Default is JSON.
-	Status            int
-	Body, ContentType string
+	// Status answers instead of the appliance, which then does not carry the
+	// request out; 0: the appliance's own, or 200 with Body.
+	Status int
+	// Body answers instead of the appliance, as Status does.
+	Body string
+	// ContentType is that of Body, by default JSON. Without Status and Body it
+	// mislabels the appliance's own answer.
+	ContentType string
 	// Header is added to the answer.
 	Header http.Header
 	// CarryOut does the work before Status, Body or Cut spoil the answer.
@@ -38,8 +41,9 @@ type Fault struct {
 
 	// Delay is waited before the answer, after the request was carried out.
 	Delay time.Duration
-	// Drip is the pause between pieces of DripSize bytes (0: 16) of the body.
-	Drip     time.Duration
+	// Drip is the pause between pieces of the body; 0: none.
+	Drip time.Duration
+	// DripSize is the size of such a piece in bytes; 0: 16.
 	DripSize int
 	// Cut breaks the connection.
 	Cut Cut
@@ -61,11 +65,11 @@ type Cut int
 
 // The places.
 const (
-	NoCut           Cut = iota
-	CutBeforeRead       // before a byte of the body was read; nothing is carried out
-	CutBeforeAnswer     // before the answer; carried out only with CarryOut
-	CutInBody           // within the body of the answer; carried out
-	CutAfterBody        // after the last byte of the answer; carried out; HTTP/1.1 only
+	NoCut           Cut = iota // the connection holds
+	CutBeforeRead              // before a byte of the body was read; nothing is carried out
+	CutBeforeAnswer            // before the answer; carried out only with CarryOut
+	CutInBody                  // within the body of the answer; carried out
+	CutAfterBody               // after the last byte of the answer; carried out; HTTP/1.1 only
 )
 
 // TooManyRequests is a 429 with Retry-After, in whole seconds.

@@ -184,6 +184,10 @@ func (s *Server) record(c *call, status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.Status = status
+	if s.cfg.observe != nil {
+		s.cfg.observe(*c.Request)
+		return
+	}
 	s.requests = append(s.requests, c.Request)
 }
 

@@ -27,6 +27,7 @@ type config struct {
 	noFQDN         bool
 	gzip           bool
 	investigations time.Duration
+	observe        func(Request)
 	tb             testing.TB
 }
 
@@ -127,6 +128,11 @@ func WithGzip() Option { return func(c *config) { c.gzip = true } }
 func WithInvestigationTime(d time.Duration) Option {
 	return func(c *config) { c.investigations = d }
 }
+
+// WithObserver hands every request to observe when its verdict is known, before
+// it is answered. Calls do not overlap. Such a server does not keep the requests:
+// Requests and Unexpected stay empty, and WithTB does not fail the test.
+func WithObserver(observe func(Request)) Option { return func(c *config) { c.observe = observe } }
 
 // WithTB closes the server when the test ends and fails the test for every
 // request that was refused; see Server.Unexpected.

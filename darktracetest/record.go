@@ -14,14 +14,14 @@ type Verdict string
 
 // The verdicts.
 const (
-	Accepted       Verdict = "accepted"
+	Accepted       Verdict = "accepted"            // answered as asked
 	BadSignature   Verdict = "API SIGNATURE ERROR" // unknown token, missing header or wrong signature
 	BadDate        Verdict = "API DATE ERROR"      // layout refused, or more than 30 minutes off
-	NoPermission   Verdict = "permission missing"
-	NoEndpoint     Verdict = "unknown endpoint"
-	BadInput       Verdict = "INPUT ERROR"
-	Failed         Verdict = "ERROR"         // status 200, but the write did nothing
-	NeverProcessed Verdict = "not looked at" // cut by a fault before it was read
+	NoPermission   Verdict = "permission missing"  // the token's user may not do it
+	NoEndpoint     Verdict = "unknown endpoint"    // not in this version, or nowhere
+	BadInput       Verdict = "INPUT ERROR"         // an argument that makes no sense
+	Failed         Verdict = "ERROR"               // status 200, but the write did nothing
+	NeverProcessed Verdict = "not looked at"       // cut by a fault before it was read
 )
 
 // Request is what the server received and what became of it.

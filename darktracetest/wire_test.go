@@ -3,7 +3,7 @@ package darktracetest_test
 import (
 	"bytes"
 	"crypto/hmac"
-	"crypto/sha1"
+	"crypto/sha1" //nolint:gosec // The API signs with HMAC-SHA1.
 	"encoding/hex"
 	"encoding/json"
 	"fmt"

@@ -1,0 +1,103 @@
+// Appliance serves a fake Darktrace appliance on a port, for clients in any
+// language:
+//
+//	go run ./examples/appliance -addr 127.0.0.1:8443 -ca ca.pem
+//
+// It prints its URL and tokens, reports every request that it refuses with the
+// reason, and stops on SIGINT or SIGTERM.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/darktrace-go/darktrace/darktracetest"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "appliance:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("appliance", flag.ContinueOnError)
+	flags.SetOutput(out)
+	addr := flags.String("addr", "127.0.0.1:0", "`address` to listen on; port 0 is any free one")
+	plain := flags.Bool("http", false, "serve plain HTTP instead of HTTPS")
+	version := flags.String("profile", "7.1", "appliance `version` to behave like: "+strings.Join(darktracetest.Profiles(), ", "))
+	file := flags.String("events", "", "JSON `file` with incident events as GET /aianalyst/incidentevents answers them; default: generated ones")
+	ca := flags.String("ca", "", "`file` to write the certificate of the appliance's own CA to")
+	public := flags.String("public", "", "public `token`; default: one for tests")
+	private := flags.String("private", "", "private `token`; default: one for tests")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	profile, err := darktracetest.ParseProfile(*version)
+	if err != nil {
+		return err
+	}
+	opts := []darktracetest.Option{
+		darktracetest.WithAddr(*addr),
+		darktracetest.WithProfile(profile),
+		darktracetest.WithObserver(func(r darktracetest.Request) {
+			if r.Verdict != darktracetest.Accepted {
+				fmt.Fprintln(out, "refused:", r)
+			}
+		}),
+	}
+	switch {
+	case *plain && *ca != "":
+		return errors.New("-http has no certificate for -ca to write")
+	case *plain:
+		opts = append(opts, darktracetest.WithHTTP())
+	}
+	if (*public == "") != (*private == "") {
+		return errors.New("-public and -private belong together")
+	}
+	if *public != "" {
+		opts = append(opts, darktracetest.WithTokens(*public, *private))
+	}
+	events, err := load(*file)
+	if err != nil {
+		return err
+	}
+	srv, err := darktracetest.Start(opts...)
+	if err != nil {
+		return err
+	}
+	defer srv.Close()
+	if err := srv.AddEventsJSON(events); err != nil {
+		return err
+	}
+	if *ca != "" {
+		if err := os.WriteFile(*ca, srv.CAPEM(), 0o600); err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "DARKTRACE_CA_FILE=%s\n", *ca)
+	}
+	fmt.Fprintf(out, "DARKTRACE_URL=%s\nDARKTRACE_PUBLIC_TOKEN=%s\nDARKTRACE_PRIVATE_TOKEN=%s\n",
+		srv.URL, srv.PublicToken, srv.PrivateToken)
+	<-ctx.Done()
+	fmt.Fprintln(out, "stopped")
+	return nil
+}
+
+// load reads the events from a file, or makes some up.
+func load(file string) ([]byte, error) {
+	if file == "" {
+		return darktracetest.IncidentsJSON(1, 24), nil
+	}
+	return os.ReadFile(file) //nolint:gosec // The path is the user's own.
+}

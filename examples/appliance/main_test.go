@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/x509"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/darktrace-go/darktrace"
+)
+
+// start runs the program and returns the settings that it prints, its further
+// lines, and how to stop it.
+func start(t *testing.T, args ...string) (settings map[string]string, lines *bufio.Scanner, stop func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	in, out := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := run(ctx, args, out)
+		_ = out.Close()
+		done <- err
+	}()
+	lines = bufio.NewScanner(in)
+	settings = map[string]string{}
+	for settings["DARKTRACE_PRIVATE_TOKEN"] == "" && lines.Scan() {
+		name, value, found := strings.Cut(lines.Text(), "=")
+		require.True(t, found, lines.Text())
+		settings[name] = value
+	}
+	return settings, lines, func() error { cancel(); return <-done }
+}
+
+func client(t *testing.T, settings map[string]string, private string, opts ...darktrace.Option) *darktrace.Client {
+	t.Helper()
+	auth, err := darktrace.NewTokenAuth(settings["DARKTRACE_PUBLIC_TOKEN"], private)
+	require.NoError(t, err)
+	c, err := darktrace.NewClient(settings["DARKTRACE_URL"], auth, opts...)
+	require.NoError(t, err)
+	return c
+}
+
+func TestServes(t *testing.T) {
+	t.Parallel()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	settings, lines, stop := start(t, "-ca", ca)
+	assert.Equal(t, ca, settings["DARKTRACE_CA_FILE"])
+	pem, err := os.ReadFile(ca) //nolint:gosec // In a folder of the test.
+	require.NoError(t, err)
+	pool := x509.NewCertPool()
+	require.True(t, pool.AppendCertsFromPEM(pem))
+
+	good := client(t, settings, settings["DARKTRACE_PRIVATE_TOKEN"], darktrace.WithRootCAs(pool))
+	events, err := good.AIAnalyst.ListEvents(t.Context(), nil)
+	require.NoError(t, err)
+	assert.Len(t, events, 24)
+
+	go func() {
+		_ = client(t, settings, "wrong", darktrace.WithRootCAs(pool), darktrace.WithRetryPolicy(darktrace.RetryPolicy{})).Ping(t.Context())
+	}()
+	require.True(t, lines.Scan())
+	assert.Contains(t, lines.Text(), "refused: GET /aianalyst/incidentevents?")
+	assert.Contains(t, lines.Text(), "API SIGNATURE ERROR")
+
+	go func() { _ = stop() }()
+	require.True(t, lines.Scan())
+	assert.Equal(t, "stopped", lines.Text())
+}
+
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "events.json")
+	require.NoError(t, os.WriteFile(file, []byte(`[{"id":"a","title":"from a file"}]`), 0o600))
+	settings, lines, stop := start(t, "-http", "-profile", "6.1", "-events", file, "-public", "p", "-private", "q")
+	assert.True(t, strings.HasPrefix(settings["DARKTRACE_URL"], "http://127.0.0.1:"))
+	assert.Equal(t, "p", settings["DARKTRACE_PUBLIC_TOKEN"])
+	e, err := client(t, settings, "q").AIAnalyst.GetEvent(t.Context(), "a")
+	require.NoError(t, err)
+	assert.Equal(t, "from a file", e.Title)
+	go lines.Scan()
+	require.NoError(t, stop())
+}
+
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, taken.Close()) }()
+	broken := filepath.Join(t.TempDir(), "broken.json")
+	require.NoError(t, os.WriteFile(broken, []byte(`[{]`), 0o600))
+	for _, tt := range []struct {
+		args []string
+		want string // empty: the system's words
+	}{
+		{[]string{"-profile", "8"}, `no profile "8"`},
+		{[]string{"-public", "p"}, "belong together"},
+		{[]string{"-addr", taken.Addr().String()}, ""},
+		{[]string{"-events", broken + "x"}, ""},
+		{[]string{"-events", broken}, "invalid character"},
+		{[]string{"-http", "-ca", "x"}, "no certificate"},
+		{[]string{"-ca", t.TempDir()}, ""},
+		{[]string{"-nothing"}, "not defined"},
+	} {
+		assert.ErrorContains(t, run(t.Context(), tt.args, io.Discard), tt.want)
+	}
+}
