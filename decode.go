@@ -571,21 +571,29 @@ func (c *cursor) statsGroups(g *StatsGroups) outcome {
 	})
 }
 
-// readDict reads an object whose names are data. A value that does not fit is left
-// out.
+// readDict reads an object whose names are data. A value that does not fit costs
+// the object.
 func readDict[T any](c *cursor, field *map[string]T, one func(*cursor, *T) outcome) outcome {
 	*field = nil
+	c.peek()
+	start := c.pos
 	if !c.enter('{') {
 		return c.reject()
 	}
-	*field = make(map[string]T)
+	values := make(map[string]T)
 	for c.more('}') {
 		name := valid(c.name())
 		v := new(T)
-		if o := always(one(c, v)); o == held {
-			(*field)[name] = *v
+		switch one(c, v) {
+		case held, zero:
+			values[name] = *v
+		case unfit:
+			c.pos = start
+			return c.reject()
+		case null:
 		}
 	}
+	*field = values
 	return held
 }
 

@@ -59,10 +59,16 @@ func (w *writer) bool(b bool) {
 	w.buf = strconv.AppendBool(w.buf, b)
 }
 
+func (w *writer) null() {
+	w.separate()
+	w.buf = append(w.buf, "null"...)
+}
+
 // raw writes JSON that came from outside.
 func (w *writer) raw(value []byte) {
 	if len(value) == 0 {
-		value = []byte("null")
+		w.null()
+		return
 	}
 	if err := validate(value); err != nil {
 		w.fail(fmt.Errorf("raw JSON: %w", err))
@@ -378,7 +384,7 @@ func (f *detailForm) writeDetail(w *writer, d *Detail) {
 func (w *writer) value(v DetailValue) {
 	switch v := v.(type) {
 	case nil:
-		w.raw(nil)
+		w.null()
 	case String:
 		w.string(string(v))
 	case Integer:
@@ -466,18 +472,27 @@ func (w *writer) stats(s *Stats) {
 
 func (w *writer) statsGraph(g *StatsGraph) {
 	w.part(g.Extra, func() {
-		putList(w, "breachTime", g.BreachTime, writeInt)
-		putList(w, "endTime", g.EndTime, writeInt)
+		putList(w, "breachTime", g.BreachTime, writeTime)
+		putList(w, "endTime", g.EndTime, writeTime)
 		putList(w, "equivalentHumanTime", g.EquivalentHumanTime, writeInt)
 		putList(w, "isPositive", g.IsPositive, func(w *writer, v *bool) { w.bool(*v) })
 		putList(w, "aiaScore", g.AIAScore, func(w *writer, v **Score) {
 			if *v == nil {
-				w.raw(nil)
+				w.null()
 			} else {
 				writeFloat(w, *v)
 			}
 		})
 	})
+}
+
+// writeTime writes a time whose place in a list counts.
+func writeTime(w *writer, v *Millis) {
+	if *v == 0 {
+		w.null()
+	} else {
+		writeInt(w, v)
+	}
 }
 
 func (w *writer) statsPhases(p *StatsPhases) {
