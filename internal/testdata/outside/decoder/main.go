@@ -1,5 +1,5 @@
-// Command decoder is floor plus the streaming decoder, which is a module of
-// its own until go.mod says go 1.27, where the standard library has it.
+// Command decoder is floor plus the decoder that the SDK builds on, which is a
+// module of its own until go.mod says go 1.27, where the standard library has it.
 package main
 
 import (

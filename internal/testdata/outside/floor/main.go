@@ -1,5 +1,5 @@
-// Command floor fetches one event with net/http and encoding/json alone: what
-// the binary of any client weighs.
+// Command floor fetches events with net/http and encoding/json alone: what the
+// binary of any client weighs.
 package main
 
 import (

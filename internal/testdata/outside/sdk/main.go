@@ -1,4 +1,4 @@
-// Command sdk does what floor does, with the SDK.
+// Command sdk does what floor does, with the SDK as it is meant to be used.
 package main
 
 import (
@@ -10,22 +10,26 @@ import (
 )
 
 func main() {
-	if err := run(context.Background()); err != nil {
+	if err := run(context.Background(), os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
-	client, err := darktrace.NewClientFromEnv()
+func run(ctx context.Context, args []string) error {
+	auth, err := darktrace.NewTokenAuth(args[1], args[2])
 	if err != nil {
 		return err
 	}
-	for event, err := range client.AIAnalyst.Events(ctx, nil) {
+	client, err := darktrace.NewClient(args[0], auth)
+	if err != nil {
+		return err
+	}
+	for e, err := range client.AIAnalyst.Events(ctx, nil) {
 		if err != nil {
 			return err
 		}
-		fmt.Println(event.ID, event.Title)
+		fmt.Println(e.ID, e.Title)
 	}
 	return nil
 }
