@@ -58,7 +58,7 @@ func (s *AIAnalystService) AcknowledgeGroup(ctx context.Context, groupID string)
 		return err
 	}
 	if len(group.Events) == 0 {
-		return failed(ErrNotFound, http.MethodGet, groupsPath, "the incident "+group.ID+" has no events", nil, s.client.redact)
+		return failed(ErrNotFound, http.MethodGet, groupsPath, "the incident "+group.ID+" has no events", nil, s.client().redact)
 	}
 	return s.Acknowledge(ctx, group.eventIDs()...)
 }
@@ -96,18 +96,18 @@ func (s *AIAnalystService) AcknowledgeVerified(ctx context.Context, eventIDs ...
 		case stored:
 			result.Done = append(result.Done, id)
 		case found:
-			result.Failed[id] = s.client.notStored("/aianalyst/acknowledge", "event "+id, written.Unknown[id])
+			result.Failed[id] = s.client().notStored("/aianalyst/acknowledge", "event "+id, written.Unknown[id])
 		case readErr != nil:
-			result.Unknown[id] = cmp.Or(written.Unknown[id], s.client.unverified(ctx, "/aianalyst/acknowledge", readErr))
+			result.Unknown[id] = cmp.Or(written.Unknown[id], s.client().unverified(ctx, "/aianalyst/acknowledge", readErr))
 		default:
-			result.Failed[id] = failed(ErrNotFound, http.MethodPost, "/aianalyst/acknowledge", "the appliance has no event "+id, nil, s.client.redact)
+			result.Failed[id] = failed(ErrNotFound, http.MethodPost, "/aianalyst/acknowledge", "the appliance has no event "+id, nil, s.client().redact)
 		}
 	}
 	return result.orNil()
 }
 
 // notStored is the error of a write that reading back does not show.
-func (c *Client) notStored(path, what string, writeErr error) error {
+func (c *core) notStored(path, what string, writeErr error) error {
 	if writeErr != nil {
 		return failed(ErrNotStored, http.MethodPost, path, what+" does not show it; the write itself had ended so", writeErr, c.redact)
 	}
@@ -116,7 +116,7 @@ func (c *Client) notStored(path, what string, writeErr error) error {
 
 // unverified is the error of a write that can't be read back. The reason's kind
 // stays out of it: it is not what became of the write.
-func (c *Client) unverified(ctx context.Context, path string, readErr error) error {
+func (c *core) unverified(ctx context.Context, path string, readErr error) error {
 	var cause error
 	if ctx.Err() != nil {
 		cause = contextError(ctx)
@@ -140,7 +140,7 @@ func (s *AIAnalystService) batch(ctx context.Context, action string, eventIDs []
 	for len(ids) > 0 {
 		chunk := ids[:fit(ids, batchSize)]
 		ids = ids[len(chunk):]
-		err := s.client.Do(ctx, &Request{Method: http.MethodPost, Path: "/aianalyst/" + action, Form: url.Values{"uuid": {strings.Join(chunk, ",")}}}, nil)
+		err := s.client().do(ctx, &Request{Method: http.MethodPost, Path: "/aianalyst/" + action, Form: url.Values{"uuid": {strings.Join(chunk, ",")}}}, nil)
 		result.add(chunk, err)
 		if err != nil && (ctx.Err() != nil || !onlyThese(err)) {
 			result.NotSent = ids

@@ -11,7 +11,7 @@ import (
 
 // AIAnalystService holds the methods of the AI Analyst API. It is the field
 // AIAnalyst of a Client, and as safe for concurrent use.
-type AIAnalystService struct{ client *Client }
+type AIAnalystService struct{ client func() *core }
 
 const (
 	eventsPath        = "/aianalyst/incidentevents"
@@ -29,7 +29,7 @@ func (s *AIAnalystService) GetEvent(ctx context.Context, eventID string) (*Incid
 	if err := checkID("eventID", eventID); err != nil {
 		return nil, err
 	}
-	return first(ctx, s.client, eventsPath, s.client.byID("uuid", eventID), decodeEvent(false), eventID,
+	return first(ctx, s.client(), eventsPath, s.client().byID("uuid", eventID), decodeEvent(false), eventID,
 		func(e *IncidentEvent) bool { return e.ID == eventID })
 }
 
@@ -55,7 +55,7 @@ func (s *AIAnalystService) Events(ctx context.Context, opts *EventListOptions) i
 		if opts != nil {
 			o = *opts
 		}
-		query, err := o.encode(s.client.locale)
+		query, err := o.encode(s.client().locale)
 		l := list[IncidentEvent]{eventsPath, query, decodeEvent(o.KeepRaw), "uuid", o.EventIDs, func(e *IncidentEvent) (string, []string) {
 			return e.ID, []string{e.ID}
 		}}
@@ -66,7 +66,7 @@ func (s *AIAnalystService) Events(ctx context.Context, opts *EventListOptions) i
 			}
 		}
 		if err == nil {
-			err = l.each(ctx, s.client, func(e *IncidentEvent) bool { return yield(e, nil) })
+			err = l.each(ctx, s.client(), func(e *IncidentEvent) bool { return yield(e, nil) })
 		}
 		if err != nil {
 			yield(nil, err)
@@ -85,13 +85,13 @@ func (s *AIAnalystService) GetGroup(ctx context.Context, id string) (*IncidentGr
 	}
 	founding, isGroup := strings.CutPrefix(id, "g")
 	if isGroup {
-		group, err := first(ctx, s.client, groupsPath, s.client.byID("groupid", id), decodeGroup(false), id,
+		group, err := first(ctx, s.client(), groupsPath, s.client().byID("groupid", id), decodeGroup(false), id,
 			func(g *IncidentGroup) bool { return g.ID == id })
 		if !errors.Is(err, ErrNotFound) || founding == "" {
 			return group, err
 		}
 	}
-	return first(ctx, s.client, groupsPath, s.client.byID("uuid", founding), decodeGroup(false), id,
+	return first(ctx, s.client(), groupsPath, s.client().byID("uuid", founding), decodeGroup(false), id,
 		func(*IncidentGroup) bool { return true })
 }
 
@@ -113,7 +113,7 @@ func (s *AIAnalystService) Groups(ctx context.Context, opts *GroupListOptions) i
 		if opts != nil {
 			o = *opts
 		}
-		query, err := o.encode(s.client.locale)
+		query, err := o.encode(s.client().locale)
 		l := list[IncidentGroup]{groupsPath, query, decodeGroup(o.KeepRaw), "groupid", o.GroupIDs, func(g *IncidentGroup) (string, []string) {
 			return g.ID, append([]string{g.ID}, g.PreviousIDs...)
 		}}
@@ -122,7 +122,7 @@ func (s *AIAnalystService) Groups(ctx context.Context, opts *GroupListOptions) i
 			l.names = func(g *IncidentGroup) (string, []string) { return g.ID, g.eventIDs() }
 		}
 		if err == nil {
-			err = l.each(ctx, s.client, func(g *IncidentGroup) bool { return yield(g, nil) })
+			err = l.each(ctx, s.client(), func(g *IncidentGroup) bool { return yield(g, nil) })
 		}
 		if err != nil {
 			yield(nil, err)
@@ -139,7 +139,7 @@ func (g *IncidentGroup) eventIDs() []string {
 }
 
 // byID encodes the query of a look-up by id, which needs no option encoding.
-func (c *Client) byID(key, id string) string {
+func (c *core) byID(key, id string) string {
 	rest := "includeacknowledged=true"
 	if c.locale != "" {
 		rest += "&locale=" + string(c.locale)
@@ -152,7 +152,7 @@ func (c *Client) byID(key, id string) string {
 
 // first returns the element that a look-up asks for: the one that is wanted, or
 // else the first.
-func first[T any](ctx context.Context, c *Client, path, query string, decode elementDecoder[T], id string, wanted func(*T) bool) (*T, error) {
+func first[T any](ctx context.Context, c *core, path, query string, decode elementDecoder[T], id string, wanted func(*T) bool) (*T, error) {
 	reply, err := c.send(ctx, &call{method: http.MethodGet, path: path, query: query})
 	if err != nil {
 		return nil, err
@@ -189,7 +189,7 @@ const idsPerRequest = 50
 
 // each yields every element once. Ids go out as comma lists; those that do not
 // come back are asked for singly, since not every appliance takes lists.
-func (l *list[T]) each(ctx context.Context, c *Client, yield func(*T) bool) error {
+func (l *list[T]) each(ctx context.Context, c *core, yield func(*T) bool) error {
 	if len(l.ids) == 0 {
 		return l.stream(ctx, c, yield)
 	}
@@ -232,7 +232,7 @@ func (l *list[T]) each(ctx context.Context, c *Client, yield func(*T) bool) erro
 }
 
 // stream sends one request and yields the elements of its answer.
-func (l *list[T]) stream(ctx context.Context, c *Client, yield func(*T) bool) (err error) {
+func (l *list[T]) stream(ctx context.Context, c *core, yield func(*T) bool) (err error) {
 	reply, err := c.send(ctx, &call{method: http.MethodGet, path: l.path, query: encodeQuery(l.query), stream: true})
 	if err != nil {
 		return err

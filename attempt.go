@@ -20,7 +20,7 @@ import (
 // reply is one attempt of a call and its answer. data is the whole answer, or
 // for a stream its beginning, which Read returns first.
 type reply struct {
-	client  *Client
+	client  *core
 	call    *call
 	ctx     context.Context // the caller's
 	req     *http.Request
@@ -39,7 +39,7 @@ type reply struct {
 
 // attempt sends a request once and classifies the answer. A reply that it
 // returns is success as far as its beginning shows, and must be closed.
-func (c *Client) attempt(ctx context.Context, k *call, number int) (*reply, error) {
+func (c *core) attempt(ctx context.Context, k *call, number int) (*reply, error) {
 	r := &reply{client: c, call: k, ctx: ctx, number: number, started: time.Now(), left: c.maxSize}
 	if r.left == 0 {
 		if r.left = defaultMaxSingle; k.stream {
@@ -217,7 +217,7 @@ func (r *reply) broken(kind error, what string, cause error) error {
 	if r.call.write() {
 		failure = r.failed(ErrOutcomeUnknown, what, cause)
 		if errors.Is(kind, ErrTooLarge) {
-			failure.errs = append(failure.errs, kind)
+			failure = r.failed(ErrOutcomeUnknown, what, kind)
 		}
 	}
 	r.err = failure
@@ -271,9 +271,7 @@ func (r *reply) undecoded(err error) error {
 		return r.err
 	}
 	if r.call.write() {
-		failure := r.failed(ErrOutcomeUnknown, "the answer was not understood", err)
-		failure.errs = append(failure.errs, ErrDecode)
-		return failure
+		return r.failed(ErrOutcomeUnknown, "", fmt.Errorf("%w: %w", ErrDecode, err))
 	}
 	return r.failed(ErrDecode, "", err)
 }
@@ -331,7 +329,7 @@ func (r *reply) finish(err error) {
 }
 
 // log writes a line about a call, of the query no more than the names.
-func (c *Client) log(ctx context.Context, level slog.Level, message string, k *call, attrs ...any) {
+func (c *core) log(ctx context.Context, level slog.Level, message string, k *call, attrs ...any) {
 	if c.logger == nil || !c.logger.Enabled(ctx, level) {
 		return
 	}

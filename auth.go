@@ -209,7 +209,7 @@ func trySHA1() (err error) {
 
 func recoverSHA1(err *error) {
 	if r := recover(); r != nil {
-		*err = &callError{text: fmt.Sprintf("darktrace: can't sign: the appliance wants HMAC-SHA1, which this program's runtime refuses "+
-			"(GODEBUG=fips140=only?): %v", r), errs: []error{ErrSignature}}
+		*err = newCallError(fmt.Sprintf("darktrace: can't sign: the appliance wants HMAC-SHA1, which this program's runtime refuses "+
+			"(GODEBUG=fips140=only?): %v", r), ErrSignature)
 	}
 }

@@ -30,7 +30,7 @@ func (s *AIAnalystService) ListComments(ctx context.Context, eventID string) ([]
 	if err := checkID("eventID", eventID); err != nil {
 		return nil, err
 	}
-	reply, err := s.client.send(ctx, &call{method: http.MethodGet, path: commentsPath, query: "incident_id=" + eventID})
+	reply, err := s.client().send(ctx, &call{method: http.MethodGet, path: commentsPath, query: "incident_id=" + eventID})
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (s *AIAnalystService) PostComment(ctx context.Context, eventID, message str
 	case !utf8.ValidString(message):
 		return argument("message", "is not valid UTF-8")
 	}
-	return s.client.Do(ctx, &Request{Method: http.MethodPost, Path: commentsPath, JSON: struct {
+	return s.client().do(ctx, &Request{Method: http.MethodPost, Path: commentsPath, JSON: struct {
 		EventID string `json:"incident_id"`
 		Message string `json:"message"`
 	}{eventID, message}}, nil)
@@ -84,9 +84,9 @@ func (s *AIAnalystService) PostCommentVerified(ctx context.Context, eventID, mes
 	case err != nil && writeErr != nil:
 		return nil, writeErr
 	case err != nil:
-		return nil, s.client.unverified(ctx, commentsPath, err)
+		return nil, s.client().unverified(ctx, commentsPath, err)
 	case len(after) <= len(before):
-		return nil, s.client.notStored(commentsPath, "the event's list of comments", writeErr)
+		return nil, s.client().notStored(commentsPath, "the event's list of comments", writeErr)
 	}
 	return slices.MaxFunc(after, func(a, b *Comment) int { return cmp.Compare(a.Time, b.Time) }), nil
 }

@@ -26,6 +26,13 @@ type Client struct {
 	// AIAnalyst holds the methods of the AI Analyst API.
 	AIAnalyst *AIAnalystService
 
+	// A closure, since what dumps values would find credentials in the headers
+	// and in the transport's buffers.
+	core func() *core
+}
+
+// core is what a client and its services share.
+type core struct {
 	base     *url.URL // without a trailing slash
 	auth     Authenticator
 	outer    http.RoundTripper // what requests go through
@@ -76,23 +83,23 @@ func NewClient(baseURL string, auth Authenticator, opts ...Option) (*Client, err
 	if config.timeout == 0 {
 		config.timeout = defaultTimeout
 	}
-	client := &Client{
+	c := &core{
 		base: base, auth: auth, outer: outer, inner: inner, header: config.header,
 		timeout: config.timeout, maxSize: config.maxSize, retry: config.retry,
 		locale: config.locale, logger: config.logger,
 		clock: &clock{now: time.Now}, cooldown: &cooldown{},
 	}
 	if tokens, ok := auth.(*TokenAuth); ok {
-		client.clock.now = tokens.now
+		c.clock.now = tokens.now
 	}
 	if config.perMinute > 0 {
-		client.limiter = &limiter{starts: make([]time.Time, config.perMinute)}
+		c.limiter = &limiter{starts: make([]time.Time, config.perMinute)}
 	}
 	if config.tls.InsecureSkipVerify {
-		client.warnings().Warn("darktrace: the appliance's certificate is not verified", "host", base.Host)
+		c.warnings().Warn("darktrace: the appliance's certificate is not verified", "host", base.Host)
 	}
-	client.AIAnalyst = &AIAnalystService{client}
-	return client, nil
+	shared := func() *core { return c }
+	return &Client{AIAnalyst: &AIAnalystService{client: shared}, core: shared}, nil
 }
 
 // parseBaseURL checks and cleans the URL of an appliance. It never quotes one
@@ -188,7 +195,7 @@ func (c *Client) Ping(ctx context.Context) error {
 
 // CloseIdleConnections closes the connections that no request is using.
 func (c *Client) CloseIdleConnections() {
-	(&http.Client{Transport: c.inner}).CloseIdleConnections()
+	(&http.Client{Transport: c.core().inner}).CloseIdleConnections()
 }
 
 // EventURL returns the link to an event in the Threat Visualizer, or in its SaaS
@@ -201,16 +208,16 @@ func (c *Client) EventURL(e *IncidentEvent) string {
 	if e.IsSaaS() {
 		console = "/saas#aiaincidentevent/"
 	}
-	return c.base.String() + console + url.PathEscape(e.ID)
+	return c.core().base.String() + console + url.PathEscape(e.ID)
 }
 
 // GroupURL returns the link to an incident in the Threat Visualizer.
 func (c *Client) GroupURL(groupID string) string {
-	return c.base.String() + "/#aiagroup/" + url.PathEscape(groupID)
+	return c.core().base.String() + "/#aiagroup/" + url.PathEscape(groupID)
 }
 
 // warnings is where what must not go unseen is logged.
-func (c *Client) warnings() *slog.Logger {
+func (c *core) warnings() *slog.Logger {
 	if c.logger != nil {
 		return c.logger
 	}
@@ -218,7 +225,7 @@ func (c *Client) warnings() *slog.Logger {
 }
 
 // redact blanks what TokenAuth and WithHeader hold wherever it stands in s.
-func (c *Client) redact(s string) string {
+func (c *core) redact(s string) string {
 	if tokens, ok := c.auth.(*TokenAuth); ok {
 		s = tokens.redact(s)
 	}

@@ -122,18 +122,20 @@ func (e *APIError) LogValue() slog.Value {
 }
 
 // callError is a failure without an answer to blame: its text is fixed, and
-// free of secrets, when it is made.
+// free of secrets, when it is made. Its causes sit in a closure, where nothing
+// that dumps values looks: others made them, and they may quote a request.
 type callError struct {
 	text       string
-	errs       []error
+	causes     func() []error
 	unanswered bool // the connection failed before an answer
 }
 
 func (e *callError) Error() string   { return e.text }
-func (e *callError) Unwrap() []error { return e.errs }
+func (e *callError) Unwrap() []error { return e.causes() }
 
-// GoString keeps %#v from walking into the causes, which others made.
-func (e *callError) GoString() string { return strconv.Quote(e.text) }
+func newCallError(text string, causes ...error) *callError {
+	return &callError{text: text, causes: func() []error { return causes }}
+}
 
 // failed makes an error of the given kind that says what happened to a request.
 func failed(kind error, method, path, what string, cause error, redact func(string) string) *callError {
@@ -142,15 +144,15 @@ func failed(kind error, method, path, what string, cause error, redact func(stri
 		text += ": " + what
 	}
 	if cause == nil {
-		return &callError{text: text, errs: []error{kind}}
+		return newCallError(text, kind)
 	}
-	return &callError{text: text + ": " + redact(cause.Error()), errs: []error{kind, cause}}
+	return newCallError(text+": "+redact(cause.Error()), kind, cause)
 }
 
 // argument makes an ErrArgument that names the argument.
 func argument(name, format string, args ...any) error {
 	text := fmt.Sprintf("darktrace: %v: %s %s", ErrArgument, name, fmt.Sprintf(format, args...))
-	return &callError{text: text, errs: []error{ErrArgument}}
+	return newCallError(text, ErrArgument)
 }
 
 // BatchError tells what became of each event id that a write was given: every

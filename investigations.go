@@ -80,7 +80,7 @@ func (s *AIAnalystService) StartInvestigation(ctx context.Context, deviceID int6
 	if err != nil {
 		return "", err
 	}
-	reply, err := s.client.send(ctx, k)
+	reply, err := s.client().send(ctx, k)
 	if err != nil {
 		return "", err
 	}
@@ -110,7 +110,7 @@ func (s *AIAnalystService) GetInvestigation(ctx context.Context, id string) (*In
 	if err := checkID("id", id); err != nil {
 		return nil, err
 	}
-	return first(ctx, s.client, investigationPath, "investigationId="+id, decodeInvestigation, id,
+	return first(ctx, s.client(), investigationPath, "investigationId="+id, decodeInvestigation, id,
 		func(i *Investigation) bool { return i.ID == id })
 }
 
@@ -132,7 +132,7 @@ func (s *AIAnalystService) ListInvestigations(ctx context.Context, opts *Investi
 	}
 	l := list[Investigation]{path: investigationPath, query: values, decode: decodeInvestigation}
 	return collect(func(yield func(*Investigation, error) bool) {
-		if err := l.each(ctx, s.client, func(i *Investigation) bool { return yield(i, nil) }); err != nil {
+		if err := l.each(ctx, s.client(), func(i *Investigation) bool { return yield(i, nil) }); err != nil {
 			yield(nil, err)
 		}
 	})
@@ -150,7 +150,7 @@ func (s *AIAnalystService) WaitInvestigation(ctx context.Context, id string) (*I
 			return investigation, err
 		}
 		if err := sleep(ctx, wait); err != nil {
-			return nil, failed(ErrConnection, http.MethodGet, investigationPath, "investigation "+id+" is still "+string(investigation.Status), err, s.client.redact)
+			return nil, failed(ErrConnection, http.MethodGet, investigationPath, "investigation "+id+" is still "+string(investigation.Status), err, s.client().redact)
 		}
 	}
 }

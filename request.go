@@ -43,7 +43,9 @@ type Request struct {
 // *[]byte, which gets the answer as it is; an io.Writer, which gets it as it
 // arrives, once its beginning has shown that it is no error and no login page; or
 // nil, to drop it. An empty answer to a read is an ErrDecode unless out is nil.
-func (c *Client) Do(ctx context.Context, r *Request, out any) error {
+func (c *Client) Do(ctx context.Context, r *Request, out any) error { return c.core().do(ctx, r, out) }
+
+func (c *core) do(ctx context.Context, r *Request, out any) error {
 	k, err := r.call()
 	if err != nil {
 		return err

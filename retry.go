@@ -53,7 +53,7 @@ func (p RetryPolicy) backoff(retry int) time.Duration {
 
 // send is the one path of every request: sign, send, classify, and again where
 // that is safe and may help. The reply must be closed.
-func (c *Client) send(ctx context.Context, k *call) (*reply, error) {
+func (c *core) send(ctx context.Context, k *call) (*reply, error) {
 	if ctx == nil {
 		return nil, argument("ctx", "is nil")
 	}
@@ -95,7 +95,7 @@ func (c *Client) send(ctx context.Context, k *call) (*reply, error) {
 
 // pause waits before a retry; where there must be none, it returns the error
 // that the call ends with.
-func (c *Client) pause(ctx context.Context, k *call, err error, answer *APIError, retries int) error {
+func (c *core) pause(ctx context.Context, k *call, err error, answer *APIError, retries int) error {
 	wait := c.retry.backoff(retries)
 	if answer != nil {
 		wait = max(wait, answer.RetryAfter)
@@ -132,7 +132,7 @@ func passes(err error, answer *APIError) bool {
 
 // resign corrects the clock after a refusal that differing clocks explain, and
 // reports whether it is worth signing again.
-func (c *Client) resign(answer *APIError, used time.Duration) bool {
+func (c *core) resign(answer *APIError, used time.Duration) bool {
 	if !answer.dated {
 		return false
 	}
@@ -151,7 +151,7 @@ func refusesCredentials(answer *APIError) bool {
 }
 
 // refresh asks an Authenticator that can for new credentials.
-func (c *Client) refresh(ctx context.Context, answer *APIError) (bool, error) {
+func (c *core) refresh(ctx context.Context, answer *APIError) (bool, error) {
 	refresher, ok := c.auth.(Refresher)
 	if !ok {
 		return false, nil
@@ -160,7 +160,7 @@ func (c *Client) refresh(ctx context.Context, answer *APIError) (bool, error) {
 }
 
 // waitTurn waits until another call's 429 and the rate limit allow a request.
-func (c *Client) waitTurn(ctx context.Context, k *call) error {
+func (c *core) waitTurn(ctx context.Context, k *call) error {
 	if ctx.Err() != nil {
 		return failed(ErrConnection, k.method, k.path, "not sent", contextError(ctx), c.redact)
 	}

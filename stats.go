@@ -75,7 +75,7 @@ func (s *AIAnalystService) GetStats(ctx context.Context, opts *StatsOptions) (*S
 	if err != nil {
 		return nil, argument("options", "can't be encoded: %v", err)
 	}
-	reply, err := s.client.send(ctx, &call{method: http.MethodGet, path: statsPath, query: encodeQuery(values)})
+	reply, err := s.client().send(ctx, &call{method: http.MethodGet, path: statsPath, query: encodeQuery(values)})
 	if err != nil {
 		return nil, err
 	}
