@@ -52,16 +52,20 @@ func (s *Server) newEvent(data []byte, now time.Time) (*event, error) {
 	if err := json.Compact(&compact, data); err != nil {
 		return nil, err
 	}
-	f, err := newFacts(compact.Bytes())
+	raw := compact.Bytes()
+	f, err := newFacts(raw)
 	if err != nil {
 		return nil, err
 	}
-	o, err := parseObject(compact.Bytes())
+	dropped := append(s.cfg.profile.unknownFields(), "incidentEventUrl")
+	if f.complete() && !slices.ContainsFunc(dropped, func(key string) bool { return bytes.Contains(raw, []byte(`"`+key+`"`)) }) {
+		return &event{raw: raw, facts: f}, nil
+	}
+	o, err := parseObject(raw)
 	if err != nil {
 		return nil, err
 	}
-	o.remove("incidentEventUrl")
-	o.remove(s.cfg.profile.unknownFields()...)
+	o.remove(dropped...)
 	for _, field := range []struct {
 		key   string
 		value any

@@ -1,7 +1,6 @@
 package darktracetest
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"maps"
@@ -260,7 +259,7 @@ type edge struct {
 
 type node struct {
 	NodeType string `json:"nodeType"`
-	Value    any    `json:"value"` // a number for devices, text otherwise
+	Value    any    `json:"value"` // an int64 for devices, a string otherwise
 }
 
 func (s *Server) wireGroup(g incident, now time.Time) wireGroup {
@@ -331,88 +330,81 @@ func (f *facts) dids() []int64 {
 	return dids
 }
 
-// edges leads from the event's device to every other device and host in its
+// edges lead from the event's device to every other device and host in its
 // details.
 func (e *event) edges() []edge {
 	sources := e.facts.dids()
 	if len(sources) == 0 {
-		return []edge{}
+		return nil
 	}
-	var body struct {
-		Details []json.RawMessage `json:"details"`
-	}
-	_ = json.Unmarshal(e.raw, &body)
-	found := peers{seen: map[node]bool{{"device", sources[0]}: true}}
-	for _, section := range body.Details {
-		found.walk(section)
+	if e.facts.peers == nil {
+		e.facts.peers = findPeers(e.raw, sources[0])
 	}
 	start := e.facts.first()
-	edges := []edge{}
-	for _, target := range found.nodes {
-		edges = append(edges, edge{
+	edges := make([]edge, len(e.facts.peers))
+	for i, target := range e.facts.peers {
+		edges[i] = edge{
 			IsAction:      target.NodeType != "device",
 			Source:        node{"device", sources[0]},
 			Target:        target,
 			Start:         &start,
 			IncidentEvent: e.facts.ID,
 			Details:       []struct{}{},
-		})
+		}
 	}
 	return edges
 }
 
-// peers collects the devices and hosts in a tree of JSON, in wire order.
-type peers struct {
-	nodes []node
-	seen  map[node]bool
+// findPeers collects the devices and hosts in the details of an event, but for
+// the one that it is about. It is never nil.
+func findPeers(raw []byte, did int64) []node {
+	var body struct {
+		Details any `json:"details"`
+	}
+	_ = json.Unmarshal(raw, &body)
+	nodes := []node{}
+	walk(body.Details, func(peer map[string]any) {
+		n := peerNode(peer)
+		if n != (node{"device", did}) && n != (node{}) && !slices.Contains(nodes, n) {
+			nodes = append(nodes, n)
+		}
+	})
+	return nodes
 }
 
-func (p *peers) walk(raw json.RawMessage) {
-	switch raw = bytes.TrimSpace(raw); {
-	case len(raw) == 0:
-	case raw[0] == '[':
-		var list []json.RawMessage
-		_ = json.Unmarshal(raw, &list)
-		for _, element := range list {
-			p.walk(element)
+// walk visits the devices and hosts in a tree of JSON.
+func walk(v any, visit func(map[string]any)) {
+	switch v := v.(type) {
+	case []any:
+		for _, element := range v {
+			walk(element, visit)
 		}
-	case raw[0] == '{':
-		o, _ := parseObject(raw)
-		if o.index("ip") >= 0 || o.index("did") >= 0 || o.index("hostname") >= 0 {
-			p.add(raw)
-			return
+	case map[string]any:
+		for _, key := range []string{"ip", "did", "hostname"} {
+			if _, ok := v[key]; ok {
+				visit(v)
+				return
+			}
 		}
-		for _, m := range o {
-			p.walk(m.value)
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			walk(v[key], visit)
 		}
 	}
 }
 
-func (p *peers) add(raw json.RawMessage) {
-	var peer struct {
-		Identifier string `json:"identifier"`
-		Hostname   string `json:"hostname"`
-		IP         string `json:"ip"`
-		DID        *int64 `json:"did"`
+func peerNode(peer map[string]any) node {
+	text := func(key string) string { s, _ := peer[key].(string); return s }
+	name, ip := cmp.Or(text("hostname"), text("identifier")), text("ip")
+	if did, ok := peer["did"].(float64); ok {
+		return node{"device", int64(did)}
 	}
-	if json.Unmarshal(raw, &peer) != nil {
-		return
+	switch {
+	case name != "" && name != ip:
+		return node{"externalHost", name}
+	case strings.HasPrefix(ip, "192.0.2."):
+		return node{"internalIp", ip}
+	case ip != "":
+		return node{"externalIp", ip}
 	}
-	var n node
-	switch name := cmp.Or(peer.Hostname, peer.Identifier); {
-	case peer.DID != nil:
-		n = node{"device", *peer.DID}
-	case name != "" && name != peer.IP:
-		n = node{"externalHost", name}
-	case peer.IP != "" && strings.HasPrefix(peer.IP, "192.0.2."):
-		n = node{"internalIp", peer.IP}
-	case peer.IP != "":
-		n = node{"externalIp", peer.IP}
-	default:
-		return
-	}
-	if !p.seen[n] {
-		p.seen[n] = true
-		p.nodes = append(p.nodes, n)
-	}
+	return node{}
 }

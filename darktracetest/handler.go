@@ -211,6 +211,11 @@ func (s *Server) admit(c *call, fault Fault) (answer, *route) {
 	if found && strings.HasPrefix(inside, "/") {
 		c.path = inside
 	}
+	if c.Method == http.MethodGet && (c.path == "/login" || c.path == "/403") {
+		c.refuse(NoEndpoint, "a redirect was followed to a page for people")
+		page := LoginPage()
+		return page.change(answer{}), nil
+	}
 	if word := s.verify(c, fault); word != "" {
 		return c.word(http.StatusBadRequest, word), nil
 	}

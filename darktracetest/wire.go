@@ -46,6 +46,14 @@ type facts struct {
 	RelatedBreaches []struct {
 		PBID int64 `json:"pbid"`
 	} `json:"relatedBreaches"`
+	Children []string `json:"children"`
+
+	peers []node // see edges; nil: not looked for yet
+}
+
+// complete tells that no field is missing that every event has.
+func (f *facts) complete() bool {
+	return f.CreatedAt != 0 && len(f.Children) > 0 && f.CurrentGroup != "" && f.GroupCategory != "" && f.GroupScore != 0
 }
 
 type period struct {

@@ -163,6 +163,18 @@ func TestOperationsBelongToVersions(t *testing.T) {
 	}
 }
 
+func TestIntegrationsWithISODates(t *testing.T) {
+	t.Parallel()
+	for _, layout := range []string{"2006-01-02T15:04:05.000000-07:00", "2006-01-02T15:04:05-07:00"} {
+		w := newWire(t, darktracetest.WithProfile(darktracetest.V61), darktracetest.WithTB(t))
+		w.layout = layout
+		w.add("a", `"title":""`)
+		for _, op := range operations() {
+			assert.Equal(t, http.StatusOK, w.send(op.message).status, op.path)
+		}
+	}
+}
+
 func TestUnknownEndpoints(t *testing.T) {
 	t.Parallel()
 	w := newWire(t)
@@ -173,6 +185,12 @@ func TestUnknownEndpoints(t *testing.T) {
 		assert.Equal(t, "/login", r.header.Get("Location"))
 	}
 	assert.Len(t, w.srv.Unexpected(), 6)
+	for _, page := range []string{"/login", "/403"} {
+		r := w.send(message{path: page, signature: "none"})
+		assert.Equal(t, http.StatusOK, r.status, "where a client ends up that follows redirects")
+		assert.Contains(t, r.body, "<title>Log In | Darktrace</title>")
+		assert.Contains(t, w.last().Reason, "a redirect was followed")
+	}
 	w.srv.ResetRequests()
 	assert.Empty(t, w.srv.Requests())
 }
