@@ -176,6 +176,15 @@ func (w *writer) members(object RawJSON, except []string) {
 	}
 }
 
+// has tells whether v is an object with such a member.
+func (v RawJSON) has(member string) bool {
+	if v == "" || validate([]byte(v)) != nil {
+		return false
+	}
+	c := cursor{data: []byte(v)}
+	return c.has(member)
+}
+
 // part writes a part of an event or a group, which may be no object at all.
 func (w *writer) part(extra RawJSON, members func()) {
 	if c := (cursor{data: []byte(extra)}); extra != "" && c.peek() != '{' {
@@ -302,7 +311,7 @@ func (w *writer) groupEvent(e *GroupEvent) {
 		putText(w, "title", e.Title, false)
 		putInt(w, "triggerDid", e.TriggerDID, false)
 		putText(w, "sender", e.Sender, false)
-		w.flag("visible", e.Visible, true)
+		w.flag("visible", e.Visible, !e.Extra.has("visible"))
 		if e.Acknowledged != nil {
 			w.flag("acknowledged", *e.Acknowledged, true)
 		}
@@ -311,7 +320,7 @@ func (w *writer) groupEvent(e *GroupEvent) {
 
 func (w *writer) edge(e *Edge) {
 	w.part(e.Extra, func() {
-		w.flag("isAction", e.IsAction, true)
+		w.flag("isAction", e.IsAction, !e.Extra.has("isAction"))
 		w.end("source", &e.Source)
 		w.end("target", &e.Target)
 		putInt(w, "start", e.Start, false)

@@ -142,6 +142,24 @@ func (t *Text) UnmarshalJSON(data []byte) error { return unmarshalPart(data, t, 
 // MarshalJSON encodes the wire form.
 func (t Text) MarshalJSON() ([]byte, error) { return marshal(&t, (*writer).text) }
 
+// UnmarshalJSON decodes the wire form.
+func (g *StatsGraph) UnmarshalJSON(data []byte) error { return unmarshalPart(data, g, (*cursor).statsGraph) }
+
+// MarshalJSON encodes the wire form.
+func (g StatsGraph) MarshalJSON() ([]byte, error) { return marshal(&g, (*writer).statsGraph) }
+
+// UnmarshalJSON decodes the wire form.
+func (p *StatsPhases) UnmarshalJSON(data []byte) error { return unmarshalPart(data, p, (*cursor).statsPhases) }
+
+// MarshalJSON encodes the wire form.
+func (p StatsPhases) MarshalJSON() ([]byte, error) { return marshal(&p, (*writer).statsPhases) }
+
+// UnmarshalJSON decodes the wire form.
+func (g *StatsGroups) UnmarshalJSON(data []byte) error { return unmarshalPart(data, g, (*cursor).statsGroups) }
+
+// MarshalJSON encodes the wire form.
+func (g StatsGroups) MarshalJSON() ([]byte, error) { return marshal(&g, (*writer).statsGroups) }
+
 // UnmarshalJSON decodes a section of either form.
 func (s *DetailSection) UnmarshalJSON(data []byte) error {
 	return unmarshalPart(data, s, (*cursor).section)
