@@ -158,7 +158,7 @@ func first[T any](ctx context.Context, c *core, path, query string, decode eleme
 		return nil, err
 	}
 	var found *T
-	err = decodeStream(bytes.NewReader(reply.data), decode, func(element *T) bool {
+	err = decodeStream(bytes.NewBuffer(reply.data), decode, func(element *T) bool {
 		if found == nil || wanted(element) {
 			found = element
 		}

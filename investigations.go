@@ -89,7 +89,7 @@ func (s *AIAnalystService) StartInvestigation(ctx context.Context, deviceID int6
 	if firstByte(answers) != '[' {
 		answers = append(append([]byte{'['}, answers...), ']')
 	}
-	err = decodeStream(bytes.NewReader(answers), decodeInvestigation, func(answer *Investigation) bool {
+	err = decodeStream(bytes.NewBuffer(answers), decodeInvestigation, func(answer *Investigation) bool {
 		investigationID = answer.ID
 		return investigationID == ""
 	})
