@@ -39,7 +39,7 @@
 // Inject arms a Fault for the next requests or until it is removed: an answer of
 // another status, Retry-After, a login page, a connection that is cut before,
 // within or after the answer, an answer that is slow, endless or truncated, a
-// wrong clock; and whether a write was carried out all the same. AddEventsJSONAt
+// wrong clock; and whether a write was carried out all the same. AddEventsAt
 // has events turn up late, Merge merges incidents, AddToken makes a token that
 // may do less.
 //

@@ -14,15 +14,11 @@ import (
 // that one. What is missing or null is filled in: createdAt (now), children and
 // currentGroup (of its own), groupCategory (its category), groupScore (its
 // aiaScore). Fields that the profile does not have are dropped.
-func (s *Server) AddEventsJSON(data []byte) error { return s.addJSON(data, time.Time{}) }
+func (s *Server) AddEventsJSON(data []byte) error { return s.AddEventsJSONAt(time.Time{}, data) }
 
 // AddEventsJSONAt is AddEventsJSON for events that nobody sees before a time on
-// the appliance's clock, whatever their own times are: late creation.
+// the appliance's clock; see AddEventsAt.
 func (s *Server) AddEventsJSONAt(visibleFrom time.Time, data []byte) error {
-	return s.addJSON(data, visibleFrom)
-}
-
-func (s *Server) addJSON(data []byte, visibleFrom time.Time) error {
 	elements := []json.RawMessage{data}
 	if trimmed := bytes.TrimSpace(data); len(trimmed) > 0 && trimmed[0] == '[' {
 		if err := json.Unmarshal(data, &elements); err != nil {

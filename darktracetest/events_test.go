@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/darktrace-go/darktrace"
 	"github.com/darktrace-go/darktrace/darktracetest"
 )
 
@@ -210,7 +211,7 @@ func TestLateEvents(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
 	w := newWire(t, darktracetest.WithClock(func() time.Time { return now }))
-	require.NoError(t, w.srv.AddEventsJSONAt(now.Add(time.Hour), fmt.Appendf(nil, `[{"id":"late","createdAt":%d}]`, ms(now.Add(-day)))))
+	w.srv.AddEventsAt(now.Add(time.Hour), &darktrace.IncidentEvent{ID: "late", CreatedAt: darktrace.Millis(ms(now.Add(-day)))})
 	assert.Empty(t, w.ids(eventsPath, ""))
 	assert.Empty(t, w.ids(eventsPath, "uuid=late"))
 	assert.Empty(t, w.ids(groupsPath, "uuid=late"))
@@ -352,7 +353,9 @@ func TestGroupsAreDerivedFromEvents(t *testing.T) {
 func TestRestrictedTokenGetsAnonymisedData(t *testing.T) {
 	t.Parallel()
 	w := newWire(t)
-	w.add("a", `"summary":"\"ip\":\"192.0.2.77\"","breachDevices":[{"identifier":"192.0.2.77","hostname":"pc.example.com","ip":"192.0.2.77","did":1,"sid":1}]`)
+	w.add("a", `"summary":"\"ip\":\"192.0.2.77\"","breachDevices":[{"identifier":"192.0.2.77","hostname":"pc.example.com","ip":"192.0.2.77","did":1,"sid":1}],
+		"details":[[{"header":"","contents":[{"key":null,"type":"externalHost","values":[{"hostname":"","ip":"203.0.113.5"}]},
+		{"key":null,"type":"device","values":[{"identifier":null,"ip":"10.9.8.7","did":null}]}]}]]`)
 	w.srv.AddToken(darktracetest.Token{
 		Public: "narrow", Private: "secret", Permissions: []darktracetest.Permission{darktracetest.Visualizer},
 	})
@@ -361,7 +364,9 @@ func TestRestrictedTokenGetsAnonymisedData(t *testing.T) {
 	body := w.get(eventsPath, "includeincidenteventurl=true").body
 	assert.Regexp(t, `"identifier":"192\.0\.2\.#\d{5}","hostname":"pc.example.com","ip":"192\.0\.2\.#\d{5}"`, body)
 	assert.Contains(t, body, `"summary":"\"ip\":\"192.0.2.77\""`)
+	assert.Contains(t, body, `"ip":"203.0.113.5"`, "others' addresses are no secret")
 	assert.True(t, json.Valid([]byte(body)))
+	assert.Regexp(t, `"nodeType":"internalIp","value":"10\.9\.8\.#\d{5}"`, w.get(groupsPath, "").body)
 }
 
 func TestMastersOfAUnifiedView(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -178,7 +177,9 @@ func (f *Fault) change(a answer) answer {
 	if f.Endless {
 		a.body = endless(f.Body)
 	}
-	maps.Copy(a.header, f.Header)
+	for key, values := range f.Header {
+		a.header[http.CanonicalHeaderKey(key)] = values
+	}
 	return a
 }
 

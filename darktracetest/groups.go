@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -401,7 +400,7 @@ func peerNode(peer map[string]any) node {
 	switch {
 	case name != "" && name != ip:
 		return node{"externalHost", name}
-	case strings.HasPrefix(ip, "192.0.2."):
+	case internal(ip):
 		return node{"internalIp", ip}
 	case ip != "":
 		return node{"externalIp", ip}

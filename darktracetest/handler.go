@@ -181,13 +181,15 @@ func (s *Server) receive(c *call) Fault {
 }
 
 func (s *Server) record(c *call, status int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	c.Status = status
 	if s.cfg.observe != nil {
+		s.observing.Lock()
+		defer s.observing.Unlock()
 		s.cfg.observe(*c.Request)
 		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.requests = append(s.requests, c.Request)
 }
 

@@ -130,7 +130,7 @@ func WithInvestigationTime(d time.Duration) Option {
 }
 
 // WithObserver hands every request to observe when its verdict is known, before
-// it is answered. Calls do not overlap. Such a server does not keep the requests:
+// it is answered. Calls do not overlap, and may use the server. Such a server does not keep the requests:
 // Requests and Unexpected stay empty, and WithTB does not fail the test.
 func WithObserver(observe func(Request)) Option { return func(c *config) { c.observe = observe } }
 

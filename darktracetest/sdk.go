@@ -2,6 +2,7 @@ package darktracetest
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/darktrace-go/darktrace"
 )
@@ -39,12 +40,18 @@ func (s *Server) reach() []darktrace.Option {
 
 // AddEvents adds events; see AddEventsJSON for what is filled in.
 func (s *Server) AddEvents(events ...*darktrace.IncidentEvent) {
+	s.AddEventsAt(time.Time{}, events...)
+}
+
+// AddEventsAt adds events that nobody sees before a time on the appliance's
+// clock, whatever their own times are: late creation.
+func (s *Server) AddEventsAt(visibleFrom time.Time, events ...*darktrace.IncidentEvent) {
 	data, err := json.Marshal(events)
 	if err == nil {
-		err = s.AddEventsJSON(data)
+		err = s.AddEventsJSONAt(visibleFrom, data)
 	}
 	if err != nil {
-		s.fail("AddEvents: %v", err)
+		s.fail("adding events: %v", err)
 	}
 }
 

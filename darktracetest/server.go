@@ -29,6 +29,7 @@ type Server struct {
 	routes    map[string]route // by method, space, path
 	closed    chan struct{}
 	closeOnce sync.Once
+	observing sync.Mutex // held while an observer is told
 
 	mu             sync.Mutex // guards everything below
 	clockOffset    time.Duration

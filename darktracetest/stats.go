@@ -32,7 +32,7 @@ func (s *Server) getStats(c *call) answer {
 		"negativeInvestigations": 3 * positive,
 		"graphData":              graphData(events),
 		"attackPhases":           attackPhases(events),
-		"groupStats":             groupStats(s.groupsOf(c.Time, events), s.cfg.profile),
+		"groupStats":             groupStats(s.groupsOf(c.Time, events)),
 		"metadata":               map[string]any{"starttime": w.start, "endtime": w.end},
 	})
 }
@@ -80,7 +80,7 @@ func (s *Server) groupsOf(now time.Time, events []*facts) []incident {
 	return s.incidents(now, func(id string) bool { return ids[id] })
 }
 
-func groupStats(groups []incident, p Profile) map[string]any {
+func groupStats(groups []incident) map[string]any {
 	stats := map[string]int{"total": 0, "compliance": 0, "suspicious": 0, "critical": 0}
 	tactics := map[string]map[string]int{"total": {}, "compliance": {}, "suspicious": {}, "critical": {}}
 	for _, g := range groups {
@@ -100,12 +100,9 @@ func groupStats(groups []incident, p Profile) map[string]any {
 			}
 		}
 	}
-	body := map[string]any{}
+	body := map[string]any{"mitreTactics": tactics}
 	for key, n := range stats {
 		body[key] = n
-	}
-	if p >= V60 {
-		body["mitreTactics"] = tactics
 	}
 	return body
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -210,20 +211,30 @@ func withMember(raw []byte, key string, value any) []byte {
 	return append(out, '}')
 }
 
-// anonymiser hides the host part of addresses from a token without Unrestricted
-// Devices, the way an appliance does: "192.0.2.#28445".
+// anonymiser hides the host part of internal addresses from a token without
+// Unrestricted Devices, the way an appliance does: "192.0.2.#28445".
 type anonymiser struct{ address *regexp.Regexp }
 
 func newAnonymiser() anonymiser {
-	return anonymiser{regexp.MustCompile(`"(ip|identifier|hostname)":"(\d+\.\d+\.\d+)\.(\d+)"`)}
+	return anonymiser{regexp.MustCompile(`"(ip|identifier|hostname|value)":"((?:\d+\.){3})(\d+)"`)}
 }
 
 func (a anonymiser) hide(raw []byte) []byte {
 	return a.address.ReplaceAllFunc(raw, func(match []byte) []byte {
 		part := a.address.FindSubmatch(match)
+		address := string(part[2]) + string(part[3])
+		if !internal(address) {
+			return match
+		}
 		h := fnv.New32a()
-		_, _ = h.Write(part[2])
-		_, _ = h.Write(part[3])
-		return fmt.Appendf(nil, `"%s":"%s.#%d"`, part[1], part[2], 10000+h.Sum32()%90000)
+		_, _ = h.Write([]byte(address))
+		return fmt.Appendf(nil, `"%s":"%s#%d"`, part[1], part[2], 10000+h.Sum32()%90000)
 	})
+}
+
+// internal tells whether an address is one of the organisation's own: a private
+// one, or one from the range that examples use.
+func internal(address string) bool {
+	ip, err := netip.ParseAddr(address)
+	return err == nil && (ip.IsPrivate() || netip.MustParsePrefix("192.0.2.0/24").Contains(ip))
 }
