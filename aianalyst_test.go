@@ -395,11 +395,11 @@ func TestEveryMethodRefusesWhatIsNoID(t *testing.T) {
 			require.Regexp(t, `^darktrace: invalid argument: (eventID|eventIDs|id|groupID|EventIDs|GroupIDs) (is empty|is ".*", which is no id|holds a comma: "a,b"; give each id as an argument of its own)$`,
 				err.Error(), "%s(%q)", name, id)
 		}
-		err := call(nil, id1) //nolint:staticcheck // nil is what is tested.
+		err := call(nil, id1)
 		require.EqualError(t, err, "darktrace: invalid argument: ctx is nil", name)
 	}
 	for name, call := range withoutID(newClient(t, r)) {
-		require.EqualError(t, call(nil), "darktrace: invalid argument: ctx is nil", name) //nolint:staticcheck // As above.
+		require.EqualError(t, call(nil), "darktrace: invalid argument: ctx is nil", name)
 	}
 	assert.Empty(t, r.all(), "something was sent")
 }

@@ -68,7 +68,7 @@ func (r *reply) exchange() error {
 	if err := r.sign(ctx); err != nil {
 		return err
 	}
-	resp, err := r.client.outer.RoundTrip(r.req)
+	resp, err := r.client.outer.RoundTrip(r.req) //nolint:bodyclose // finish closes it.
 	if err != nil {
 		return r.unanswered(err, trail)
 	}
@@ -204,7 +204,7 @@ func (r *reply) readBody(p []byte) (int, error) {
 	switch {
 	case r.left < 0:
 		return 0, r.broken(ErrTooLarge, "see WithMaxResponseSize", nil)
-	case err != nil && err != io.EOF: //nolint:errorlint // Readers return it bare.
+	case err != nil && err != io.EOF:
 		return n, r.broken(ErrConnection, "the answer was cut", r.cause(err))
 	}
 	return n, err

@@ -19,6 +19,8 @@ import (
 // sets headers. It must be safe for concurrent use. A request that carries a
 // date takes it from RequestTime(req.Context()).
 type Authenticator interface {
+	// Authenticate sets what proves the sender; an error keeps the request from
+	// being sent.
 	Authenticate(req *http.Request, body []byte) error
 }
 
@@ -35,6 +37,8 @@ func (f AuthenticatorFunc) Authenticate(req *http.Request, body []byte) error { 
 // too, because a refused request has done nothing. An error that it returns
 // ends the call and is joined with err.
 type Refresher interface {
+	// Refresh renews the credentials and reports whether that was worth another
+	// attempt.
 	Refresh(ctx context.Context, err *APIError) (retry bool, refreshErr error)
 }
 

@@ -55,7 +55,7 @@ func (r *reply) classify() error {
 		return err
 	}
 	a.body = r.data
-	kind, code := a.classify()
+	code, kind := a.classify()
 	if kind == nil {
 		return nil
 	}
@@ -81,69 +81,69 @@ func (r *reply) readSuccess() error {
 	return r.readBeginning(envelopeSize, func([]byte) bool { return false })
 }
 
-// classify tells the kind of failure that an answer is, nil for success, and the
-// appliance's own word for it.
-func (a *answer) classify() (kind error, code string) {
-	switch {
-	case a.status/100 == 2:
+// classify tells the appliance's own word for a failure, and its kind: nil for
+// success.
+func (a *answer) classify() (code string, kind error) {
+	switch a.status / 100 {
+	case 2:
 		return a.classifySuccess()
-	case a.status/100 == 3:
+	case 3:
 		return a.classifyRedirect()
 	}
 	code = failureCode(a.body)
 	switch {
 	case code == "API DATE ERROR" && a.status < 404:
-		return ErrDate, code
+		return code, ErrDate
 	case code == "API SIGNATURE ERROR" && a.status < 404, a.status == http.StatusUnauthorized:
-		return ErrSignature, code
+		return code, ErrSignature
 	case a.status == http.StatusForbidden:
-		return ErrPermission, code
+		return code, ErrPermission
 	case a.status == http.StatusNotFound:
-		return ErrNotFound, code
+		return code, ErrNotFound
 	case a.status == http.StatusTooManyRequests:
-		return ErrRateLimited, code
+		return code, ErrRateLimited
 	case a.status < 500 && a.status != http.StatusRequestTimeout:
-		return ErrInput, code
+		return code, ErrInput
 	case a.write:
-		return ErrOutcomeUnknown, code
+		return code, ErrOutcomeUnknown
 	}
-	return ErrServer, code
+	return code, ErrServer
 }
 
 // classifySuccess looks for the failures that come with a status of success.
-func (a *answer) classifySuccess() (kind error, code string) {
+func (a *answer) classifySuccess() (code string, kind error) {
 	first := firstByte(a.body)
 	switch {
 	case first == '<', a.html && first != 0 && first != '[' && first != '{':
-		return ErrLogin, ""
+		return "", ErrLogin
 	case first == '[' && a.write:
 		return a.classifyMasters()
 	case first != '{' || !a.write && len(a.body) >= envelopeSize:
-		return nil, ""
+		return "", nil
 	}
 	if code = failureCode(a.body); code != "" {
-		return ErrRejected, code
+		return code, ErrRejected
 	}
-	return nil, ""
+	return "", nil
 }
 
 // classifyMasters reads a Unified View's answer to a write, an object for each
 // master: success when any of them had it.
-func (a *answer) classifyMasters() (kind error, code string) {
+func (a *answer) classifyMasters() (code string, kind error) {
 	var masters []json.RawMessage
 	if json.Unmarshal(a.body, &masters) != nil {
-		return nil, "" // Decoding says what is wrong with it.
+		return "", nil // Decoding says what is wrong with it.
 	}
 	for _, master := range masters {
 		if code = failureCode(master); code == "" {
-			return nil, ""
+			return "", nil
 		}
 	}
-	return ErrRejected, code
+	return code, ErrRejected
 }
 
 // classifyRedirect tells where the appliance wants to send a browser.
-func (a *answer) classifyRedirect() (kind error, code string) {
+func (a *answer) classifyRedirect() (code string, kind error) {
 	message := failureCode(a.body)
 	body := strings.TrimSpace(string(a.body))
 	_, target, _ := strings.Cut(body, "Redirecting to ")
@@ -155,13 +155,13 @@ func (a *answer) classifyRedirect() (kind error, code string) {
 	otherHost := err == nil && elsewhere.Host != "" && !strings.EqualFold(elsewhere.Hostname(), a.host)
 	switch {
 	case leadsTo("/403"):
-		return ErrPermission, message
+		return message, ErrPermission
 	case message != "", otherHost && body == "":
-		return ErrLogin, message
+		return message, ErrLogin
 	case leadsTo("/login"):
-		return ErrEndpoint, message
+		return message, ErrEndpoint
 	}
-	return ErrLogin, message
+	return message, ErrLogin
 }
 
 // failureCode returns the appliance's own word for a failure; "" for none.

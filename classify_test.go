@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -96,12 +95,9 @@ func TestClassification(t *testing.T) {
 		"no JSON":                        {200, nil, "OK", darktrace.ErrDecode, darktrace.ErrOutcomeUnknown, ""},
 		"cut list":                       {200, nil, `[{"aianalyst":"SUCCESS"}`, darktrace.ErrDecode, darktrace.ErrOutcomeUnknown, ""},
 	} {
-		respond := func(*http.Request) (*http.Response, error) {
-			resp := httpmock.NewStringResponse(test.status, test.body)
-			for key, value := range test.header {
-				resp.Header.Set(key, value)
-			}
-			return resp, nil
+		var headers []string
+		for key, value := range test.header {
+			headers = append(headers, key, value)
 		}
 		check := func(t *testing.T, err, kind error) {
 			t.Helper()
@@ -125,7 +121,7 @@ func TestClassification(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := &recorder{answer: respond}
+			r := &recorder{answer: respond(test.status, test.body, headers...)}
 			client := newClient(t, r)
 			var out any
 			check(t, client.Do(t.Context(), &darktrace.Request{Path: "/status"}, &out), test.read)
@@ -171,13 +167,11 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{502, nil, ``, "502 Bad Gateway: outcome unknown: the write may or may not have been carried out; read back before sending it again"},
 		{200, nil, `{"aianalyst":"ERROR"}`, "200 OK (ERROR): rejected: the appliance did not do it"},
 	} {
-		r := &recorder{answer: func(*http.Request) (*http.Response, error) {
-			resp := httpmock.NewStringResponse(test.status, test.body)
-			for key, value := range test.header {
-				resp.Header.Set(key, value)
-			}
-			return resp, nil
-		}}
+		var headers []string
+		for key, value := range test.header {
+			headers = append(headers, key, value)
+		}
+		r := &recorder{answer: respond(test.status, test.body, headers...)}
 		client, err := darktrace.NewClient(baseURL, newAuth(t, darktrace.TokenClock(func() time.Time { return now })), darktrace.WithTransport(r))
 		require.NoError(t, err)
 		err = client.AIAnalyst.PostComment(t.Context(), id1, "looking")

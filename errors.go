@@ -59,7 +59,7 @@ var (
 )
 
 // APIError is an answer of the appliance that is not success. errors.Is tells
-// its kind: ErrSignature, ErrPermission, ErrServer, ErrOutcomeUnknown, …
+// its kind, such as ErrSignature, ErrPermission or ErrOutcomeUnknown.
 type APIError struct {
 	// Method is the HTTP method of the request.
 	Method string

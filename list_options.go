@@ -211,7 +211,7 @@ func checkScores(minName string, minimum float64, maxName string, maximum float6
 
 func checkLocale(name string, locale Locale) error {
 	if strings.ContainsFunc(string(locale), func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_' || r == '-')
+		return !alphanumeric(r) && r != '_' && r != '-'
 	}) {
 		return argument(name, "is %q, which is no locale", string(locale))
 	}
@@ -227,11 +227,15 @@ func checkID(name, id string) error {
 	case strings.Contains(id, ","):
 		return argument(name, "holds a comma: %q; give each id as an argument of its own", id)
 	case strings.Contains(id, ".."), strings.ContainsFunc(id, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_.:~", r))
+		return !alphanumeric(r) && !strings.ContainsRune("-_.:~", r)
 	}):
 		return argument(name, "is %q, which is no id", id)
 	}
 	return nil
+}
+
+func alphanumeric(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }
 
 func checkIDs(name string, ids []string) error {

@@ -104,7 +104,6 @@ func TestNewClientRefuses(t *testing.T) {
 	}
 }
 
-//nolint:paralleltest // It sets the environment.
 func TestNewClientFromEnv(t *testing.T) {
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "[]") }))
 	defer srv.Close()
@@ -193,7 +192,7 @@ func TestClientCertificate(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, "[]")
 	}))
-	srv.TLS = &tls.Config{ClientAuth: tls.RequestClientCert} //nolint:gosec // A test's server.
+	srv.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
 	pool := x509.NewCertPool()

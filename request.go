@@ -213,7 +213,7 @@ func appendEscaped(dst []byte, s string) []byte {
 	const hex = "0123456789ABCDEF"
 	for i := range len(s) {
 		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte(literal, c) >= 0:
+		case alphanumeric(rune(c)), strings.IndexByte(literal, c) >= 0:
 			dst = append(dst, c)
 		default:
 			dst = append(dst, '%', hex[c>>4], hex[c&15])
@@ -233,7 +233,7 @@ func marshalASCII(value any) ([]byte, error) {
 	for _, r := range string(data) {
 		switch {
 		case r < utf8.RuneSelf:
-			escaped = append(escaped, byte(r))
+			escaped = append(escaped, byte(r)) //nolint:gosec // It is ASCII.
 		case r > 0xffff:
 			high, low := utf16.EncodeRune(r)
 			escaped = fmt.Appendf(escaped, `\u%04x\u%04x`, high, low)

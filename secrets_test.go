@@ -52,7 +52,7 @@ func (f *failures) Errorf(format string, args ...any) { fmt.Fprintf(f.out, forma
 func secretsIn(text string, more ...string) []string {
 	var found []string
 	for _, secret := range append(more, publicToken, privateToken) {
-		for _, form := range []string{secret, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret), fmt.Sprint([]byte(secret))} {
+		for _, form := range []string{secret, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret), fmt.Sprintf("%d", []byte(secret))} {
 			if strings.Contains(text, form) {
 				found = append(found, form)
 			}
