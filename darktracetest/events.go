@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 )
@@ -177,45 +178,43 @@ func (s *Server) servedEvent(e *event) []byte {
 	return o.encode()
 }
 
-// query is what incidentevents and groups filter by, under the names that each has.
+// query is what both endpoints filter by, under the names that each has.
 type query struct {
-	window                               window
-	acknowledged, allPinned, onlyPinned  bool
-	saas, link                           bool
-	categories                           []string
-	minScore, maxScore                   float64
-	minGroupScore, maxGroupScore         float64
-	did, notDID, sid, notSID, master     int64
-	hasDID, hasNotDID, hasSID, hasNotSID bool
-	hasMaster                            bool
-	groupIDs, eventIDs                   []string
+	window                              window
+	acknowledged, allPinned, onlyPinned bool
+	saas, link                          bool
+	categories                          []string // of the incident
+	minScore, maxScore                  float64  // of the incident
+	did, notDID, sid, notSID, master    *int64   // nil: not asked for
+	groupIDs, eventIDs                  []string
 }
 
 // commonQuery reads the parameters that both endpoints name alike.
 func (s *Server) commonQuery(c *call) query {
 	p := &c.params
 	q := query{
-		window:        p.window(c.Time),
-		acknowledged:  p.flag("includeacknowledged", false),
-		allPinned:     p.flag("includeallpinned", true),
-		onlyPinned:    p.flag("includeonlypinned", false),
-		saas:          p.flag("saasonly", false),
-		minScore:      p.number("minscore", 0),
-		maxScore:      p.number("maxscore", 100),
-		minGroupScore: 0,
-		maxGroupScore: 100,
-		groupIDs:      p.list("groupid"),
-		eventIDs:      p.list("uuid"),
+		window:       p.window(c.Time),
+		acknowledged: p.flag("includeacknowledged", false),
+		allPinned:    p.flag("includeallpinned", true),
+		onlyPinned:   p.flag("includeonlypinned", false),
+		saas:         p.flag("saasonly", false),
+		did:          p.integer("did"),
+		notDID:       p.integer("excludedid"),
+		sid:          p.integer("sid"),
+		notSID:       p.integer("excludesid"),
+		groupIDs:     p.list("groupid"),
+		eventIDs:     p.list("uuid"),
 	}
-	q.did, q.hasDID = p.id("did")
-	q.notDID, q.hasNotDID = p.id("excludedid")
-	q.sid, q.hasSID = p.id("sid")
-	q.notSID, q.hasNotSID = p.id("excludesid")
 	if len(s.cfg.masters) > 0 {
-		q.master, q.hasMaster = p.id("master")
+		q.master = p.integer("master")
 	}
 	p.locale()
 	return q
+}
+
+// scores reads the bounds of a score, the whole range when they are absent.
+func (p *params) scores(lowest, highest string) (low, high float64) {
+	return p.number(lowest, 0), p.number(highest, 100)
 }
 
 func (p *params) locale() {
@@ -241,49 +240,57 @@ func (s *Server) getEvents(c *call) answer {
 	q := s.commonQuery(c)
 	q.link = c.params.flag("includeincidenteventurl", false)
 	q.categories = c.params.categoryFlags("group")
-	q.minGroupScore = c.params.number("mingroupscore", 0)
-	q.maxGroupScore = c.params.number("maxgroupscore", 100)
+	q.minScore, q.maxScore = c.params.scores("mingroupscore", "maxgroupscore")
+	minScore, maxScore := c.params.scores("minscore", "maxscore")
 	if s.cfg.noEventLists && len(q.eventIDs) > 1 {
 		q.eventIDs = []string{c.params.text("uuid")}
 	}
 	if c.params.err != nil {
 		return c.badInput("%v", c.params.err)
 	}
+	lookUp := len(q.groupIDs)+len(q.eventIDs) > 0
 	var found []served
 	for e := range s.visible(c.Time) {
-		if s.matches(e, q) {
+		if s.listed(e, q) && (lookUp || between(minScore, float64(e.facts.AIAScore), maxScore)) {
 			found = append(found, served{s.servedEvent(e), float64(e.facts.GroupScore), s.eventLink(c, q, e)})
 		}
 	}
 	return s.list(c, found)
 }
 
-// matches tells whether an event is listed: uuid overrides groupid, and that
-// everything else. Whether they override includeacknowledged=false is not known:
-// here they don't, so that no client relies on it.
-func (s *Server) matches(e *event, q query) bool {
+// listed tells whether an event is asked for, whatever its own score: uuid
+// overrides groupid, and that everything else. Whether they override
+// includeacknowledged=false is not known: here they don't, so that no client
+// relies on it.
+func (s *Server) listed(e *event, q query) bool {
 	f := e.facts
-	if f.Acknowledged && !q.acknowledged {
-		return false
-	}
 	switch {
+	case f.Acknowledged && !q.acknowledged:
+		return false
 	case len(q.eventIDs) > 0:
 		return slices.Contains(q.eventIDs, f.ID)
 	case len(q.groupIDs) > 0:
 		return slices.Contains(q.groupIDs, f.CurrentGroup)
 	}
-	pinned := s.pinned(e)
-	return (q.window.contains(s.windowTime(f)) || pinned && q.allPinned) &&
+	return s.passes(incident{events: []*event{e}}, s.windowTime(f), s.pinned(e), q)
+}
+
+// passes tells whether an incident, or one event as if it were one, is in the
+// window and passes the filters.
+func (s *Server) passes(g incident, at int64, pinned bool, q query) bool {
+	holds := func(id *int64, has func(*facts, int64) bool) bool {
+		return g.any(func(e *event) bool { return has(e.facts, *id) })
+	}
+	return (q.window.contains(at) || pinned && q.allPinned) &&
 		(pinned || !q.onlyPinned) &&
-		(f.isSaaS() || !q.saas) &&
-		(len(q.categories) == 0 || slices.Contains(q.categories, f.GroupCategory)) &&
-		between(q.minScore, float64(f.AIAScore), q.maxScore) &&
-		between(q.minGroupScore, float64(f.GroupScore), q.maxGroupScore) &&
-		(!q.hasDID || f.hasDevice(q.did)) &&
-		(!q.hasNotDID || !f.hasDevice(q.notDID)) &&
-		(!q.hasSID || f.hasSubnet(q.sid)) &&
-		(!q.hasNotSID || !f.hasSubnet(q.notSID)) &&
-		(!q.hasMaster || s.masterOf(e) == q.master)
+		(!q.saas || g.any(func(e *event) bool { return e.facts.isSaaS() })) &&
+		(len(q.categories) == 0 || slices.Contains(q.categories, g.category())) &&
+		between(q.minScore, g.score(), q.maxScore) &&
+		(q.did == nil || holds(q.did, (*facts).hasDevice)) &&
+		(q.notDID == nil || !holds(q.notDID, (*facts).hasDevice)) &&
+		(q.sid == nil || holds(q.sid, (*facts).hasSubnet)) &&
+		(q.notSID == nil || !holds(q.notSID, (*facts).hasSubnet)) &&
+		(q.master == nil || g.any(func(e *event) bool { return s.masterOf(e) == *q.master }))
 }
 
 func between(low, x, high float64) bool { return low <= x && x <= high }
@@ -300,7 +307,7 @@ func (s *Server) windowTime(f *facts) int64 {
 }
 
 // visible yields the events that are there at a time.
-func (s *Server) visible(now time.Time) func(func(*event) bool) {
+func (s *Server) visible(now time.Time) iter.Seq[*event] {
 	return func(yield func(*event) bool) {
 		for _, e := range s.events {
 			if !e.visibleFrom.After(now) && !yield(e) {
@@ -340,12 +347,12 @@ type served struct {
 // restricted.
 func (s *Server) list(c *call, found []served) answer {
 	slices.SortStableFunc(found, func(a, b served) int { return cmp.Compare(b.score, a.score) })
-	restricted, names := !c.token.may(UnrestrictedDevices), newAnonymiser()
+	show := func(raw []byte) []byte { return raw }
+	if !c.token.may(UnrestrictedDevices) {
+		show = newAnonymiser().hide
+	}
 	return listAnswer(found, func(e served) []byte {
-		raw := e.raw
-		if restricted {
-			raw = names.hide(raw)
-		}
+		raw := show(e.raw)
 		if e.link.key != "" {
 			raw = withMember(raw, e.link.key, e.link.value)
 		}

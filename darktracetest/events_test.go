@@ -313,7 +313,7 @@ func TestMerge(t *testing.T) {
 
 func TestGroupsAreDerivedFromEvents(t *testing.T) {
 	t.Parallel()
-	event := `"id":"a","title":"T","groupScore":40,"groupCategory":"suspicious","currentGroup":"ga","createdAt":50,
+	event := `"id":"a","title":"T","summariser":"S","groupScore":40,"groupCategory":"suspicious","currentGroup":"ga","createdAt":50,
 		"periods":[{"start":20,"end":30},{"start":10,"end":15}],"mitreTactics":["impact"],"userTriggered":true,"acknowledged":true,
 		"breachDevices":[{"did":9,"identifier":"x","hostname":"x","ip":"192.0.2.9"}],
 		"details":[[{"header":"h","contents":[{"key":null,"type":"device","values":[{"did":9,"ip":null},{"did":4,"ip":"192.0.2.4"},{"did":null,"ip":"192.0.2.5"}]},
@@ -334,7 +334,7 @@ func TestGroupsAreDerivedFromEvents(t *testing.T) {
 		}
 		edge := func(action bool, kind, value string) string {
 			return fmt.Sprintf(`{"isAction":%t,"source":{"nodeType":"device","value":9},"target":{"nodeType":%q,"value":%s},
-				"start":10,"incidentEvent":"a","description":null,"details":[]}`, action, kind, value)
+				"start":10,"incidentEvent":"a","description":"T","details":[{"key":null,"type":"string","values":["S"]}]}`, action, kind, value)
 		}
 		assert.JSONEq(t, `[{"id":"ga","active":false,"acknowledged":false,"pinned":false,"userTriggered":true,
 			"externalTriggered":false,"previousIds":[],"devices":[4,9],"initialDevices":[9],"category":"suspicious",

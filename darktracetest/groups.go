@@ -162,12 +162,14 @@ func (s *Server) getGroups(c *call) answer {
 	q := s.commonQuery(c)
 	q.link = c.params.flag("includegroupurl", false)
 	q.categories = c.params.categoryFlags("")
+	q.minScore, q.maxScore = c.params.scores("minscore", "maxscore")
 	if c.params.err != nil {
 		return c.badInput("%v", c.params.err)
 	}
+	want, lookUp := s.wanted(c.Time, q)
 	var found []served
-	for _, g := range s.incidents(c.Time, s.wanted(q)) {
-		if s.groupMatches(g, q) {
+	for _, g := range s.incidents(c.Time, want) {
+		if (q.acknowledged || !g.state.acknowledged) && (lookUp || s.passes(g, g.start(), g.pinned(), q)) {
 			found = append(found, served{mustJSON(s.wireGroup(g, c.Time)), g.score(), s.groupLink(c, q, g.id)})
 		}
 	}
@@ -176,37 +178,17 @@ func (s *Server) getGroups(c *call) answer {
 
 // wanted narrows the incidents down to those that a look-up by id asks for. On
 // this endpoint groupid overrides uuid, and that everything else.
-func (s *Server) wanted(q query) func(groupID string) bool {
+func (s *Server) wanted(now time.Time, q query) (want func(groupID string) bool, lookUp bool) {
 	ids := q.groupIDs
 	if len(ids) == 0 {
 		for _, id := range q.eventIDs {
-			if e, ok := s.byID[id]; ok {
+			if e, ok := s.byID[id]; ok && !e.visibleFrom.After(now) {
 				ids = append(ids, e.facts.CurrentGroup)
 			}
 		}
 	}
-	lookUp := len(q.groupIDs)+len(q.eventIDs) > 0
-	return func(groupID string) bool { return !lookUp || slices.Contains(ids, groupID) }
-}
-
-func (s *Server) groupMatches(g incident, q query) bool {
-	if g.state.acknowledged && !q.acknowledged {
-		return false
-	}
-	if len(q.groupIDs)+len(q.eventIDs) > 0 {
-		return true
-	}
-	pinned := g.pinned()
-	return (q.window.contains(g.start()) || pinned && q.allPinned) &&
-		(pinned || !q.onlyPinned) &&
-		(!q.saas || g.any(func(e *event) bool { return e.facts.isSaaS() })) &&
-		(len(q.categories) == 0 || slices.Contains(q.categories, g.category())) &&
-		between(q.minScore, g.score(), q.maxScore) &&
-		(!q.hasDID || g.any(func(e *event) bool { return e.facts.hasDevice(q.did) })) &&
-		(!q.hasNotDID || !g.any(func(e *event) bool { return e.facts.hasDevice(q.notDID) })) &&
-		(!q.hasSID || g.any(func(e *event) bool { return e.facts.hasSubnet(q.sid) })) &&
-		(!q.hasNotSID || !g.any(func(e *event) bool { return e.facts.hasSubnet(q.notSID) })) &&
-		(!q.hasMaster || g.any(func(e *event) bool { return s.masterOf(e) == q.master }))
+	lookUp = len(q.groupIDs)+len(q.eventIDs) > 0
+	return func(groupID string) bool { return !lookUp || slices.Contains(ids, groupID) }, lookUp
 }
 
 func (s *Server) groupLink(c *call, q query, id string) member {
@@ -247,13 +229,13 @@ type groupEvent struct {
 }
 
 type edge struct {
-	IsAction      bool       `json:"isAction"`
-	Source        node       `json:"source"`
-	Target        node       `json:"target"`
-	Start         *int64     `json:"start"`
-	IncidentEvent string     `json:"incidentEvent"`
-	Description   *string    `json:"description"`
-	Details       []struct{} `json:"details"`
+	IsAction      bool            `json:"isAction"`
+	Source        node            `json:"source"`
+	Target        node            `json:"target"`
+	Start         int64           `json:"start"`
+	IncidentEvent string          `json:"incidentEvent"`
+	Description   json.RawMessage `json:"description"`
+	Details       []content       `json:"details"`
 }
 
 type node struct {
@@ -339,16 +321,16 @@ func (e *event) edges() []edge {
 	if e.facts.peers == nil {
 		e.facts.peers = findPeers(e.raw, sources[0])
 	}
-	start := e.facts.first()
 	edges := make([]edge, len(e.facts.peers))
 	for i, target := range e.facts.peers {
 		edges[i] = edge{
 			IsAction:      target.NodeType != "device",
 			Source:        node{"device", sources[0]},
 			Target:        target,
-			Start:         &start,
+			Start:         e.facts.first(),
 			IncidentEvent: e.facts.ID,
-			Details:       []struct{}{},
+			Description:   e.facts.Title,
+			Details:       []content{row("", "string", e.facts.Summariser)},
 		}
 	}
 	return edges

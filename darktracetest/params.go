@@ -56,17 +56,18 @@ func (p *params) number(name string, byDefault float64) float64 {
 	return n
 }
 
-// id reads a whole number: a time, or that of a device, subnet or master.
-func (p *params) id(name string) (id int64, given bool) {
+// integer reads a time, or the number of a device, subnet or master; nil when
+// absent.
+func (p *params) integer(name string) *int64 {
 	value := p.text(name)
 	if value == "" {
-		return 0, false
+		return nil
 	}
-	id, err := strconv.ParseInt(value, 10, 64)
+	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil {
 		p.fail("%s=%q is not a number", name, value)
 	}
-	return id, true
+	return &n
 }
 
 func (p *params) fail(format string, args ...any) {
@@ -82,15 +83,15 @@ func (w window) contains(ms int64) bool { return w.start <= ms && ms <= w.end }
 
 // window reads starttime and endtime: a week that ends now, unless told otherwise.
 func (p *params) window(now time.Time) window {
-	end, given := p.id("endtime")
-	if !given {
-		end = now.UnixMilli()
+	w := window{end: now.UnixMilli()}
+	if end := p.integer("endtime"); end != nil {
+		w.end = *end
 	}
-	start, given := p.id("starttime")
-	if !given {
-		start = end - week.Milliseconds()
+	w.start = w.end - week.Milliseconds()
+	if start := p.integer("starttime"); start != nil {
+		w.start = *start
 	}
-	return window{start, end}
+	return w
 }
 
 // ignored lists the parameters that had no effect, sorted.

@@ -149,15 +149,14 @@ func (s *Server) postInvestigation(c *call) answer {
 // in seconds or milliseconds is not clear from the documentation: both work here.
 func (s *Server) getInvestigations(c *call) answer {
 	id, field := c.params.text("investigationId"), c.params.text("responseData")
-	start, hasStart := c.params.id("starttime")
-	end, hasEnd := c.params.id("endtime")
+	start, end := c.params.integer("starttime"), c.params.integer("endtime")
 	if c.params.err != nil {
 		return c.badInput("%v", c.params.err)
 	}
 	found := []map[string]any{}
 	for _, i := range s.investigations {
 		if id != "" && id != i.id ||
-			hasStart && i.created.Before(eitherUnit(start)) || hasEnd && i.created.After(eitherUnit(end)) {
+			start != nil && i.created.Before(eitherUnit(*start)) || end != nil && i.created.After(eitherUnit(*end)) {
 			continue
 		}
 		found = append(found, only(s.wireInvestigation(i, c.Time), field))

@@ -2,6 +2,7 @@ package darktracetest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -110,14 +111,14 @@ func (f *facts) first() int64 {
 	if len(f.Periods) == 0 {
 		return f.CreatedAt
 	}
-	return slices.MinFunc(f.Periods, func(a, b period) int { return int(a.Start - b.Start) }).Start
+	return slices.MinFunc(f.Periods, func(a, b period) int { return cmp.Compare(a.Start, b.Start) }).Start
 }
 
 func (f *facts) last() int64 {
 	if len(f.Periods) == 0 {
 		return f.CreatedAt
 	}
-	return slices.MaxFunc(f.Periods, func(a, b period) int { return int(a.End - b.End) }).End
+	return slices.MaxFunc(f.Periods, func(a, b period) int { return cmp.Compare(a.End, b.End) }).End
 }
 
 func (f *facts) isSaaS() bool {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/x509"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -50,10 +51,11 @@ func client(t *testing.T, settings map[string]string, private string, opts ...da
 
 func TestServes(t *testing.T) {
 	t.Parallel()
-	ca := filepath.Join(t.TempDir(), "ca.pem")
+	dir := t.TempDir()
+	ca := filepath.Join(dir, "ca.pem")
 	settings, lines, stop := start(t, "-ca", ca)
 	assert.Equal(t, ca, settings["DARKTRACE_CA_FILE"])
-	pem, err := os.ReadFile(ca) //nolint:gosec // In a folder of the test.
+	pem, err := fs.ReadFile(os.DirFS(dir), "ca.pem")
 	require.NoError(t, err)
 	pool := x509.NewCertPool()
 	require.True(t, pool.AppendCertsFromPEM(pem))
