@@ -210,3 +210,18 @@ func TestAcknowledgeVerified(t *testing.T) {
 		assert.Len(t, batch.Failed, 2)
 	})
 }
+
+func TestAcknowledgeVerifiedIsCancelledWhileReading(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	client := newClient(t, &recorder{answer: func(req *http.Request) (*http.Response, error) {
+		cancel()
+		if req.Method == http.MethodGet {
+			return nil, errors.New("asked although the context had ended")
+		}
+		return httpmock.NewStringResponse(200, `{"aianalyst":"SUCCESS"}`), nil
+	}})
+	err := client.AIAnalyst.AcknowledgeVerified(ctx, id1)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, []error{darktrace.ErrOutcomeUnknown}, kindsOf(err))
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -486,4 +487,72 @@ func TestListsRefuseBadOptions(t *testing.T) {
 		assert.EqualError(t, test.err, "darktrace: invalid argument: "+test.want)
 	}
 	assert.Empty(t, r.all(), "something was sent")
+}
+
+func TestByIDsEndsWithTheFirstFailure(t *testing.T) {
+	t.Parallel()
+	found := byIDs("uuid", false, map[string]string{id1: `{"id":"` + id1 + `"}`})
+	r := &recorder{}
+	r.answer = func(req *http.Request) (*http.Response, error) {
+		if req.URL.Query().Get("uuid") == id2 {
+			return httpmock.NewStringResponse(503, ""), nil
+		}
+		return found.answer(req)
+	}
+	client := newClient(t, r)
+	_, err := client.AIAnalyst.ListEvents(t.Context(), &darktrace.EventListOptions{EventIDs: []string{id1, id2, id3}})
+	require.ErrorIs(t, err, darktrace.ErrServer)
+	assert.Len(t, r.all(), 3, "id3 was asked for after the failure")
+}
+
+func TestListInvestigationsFails(t *testing.T) {
+	t.Parallel()
+	_, err := newClient(t, answering(503, "")).AIAnalyst.ListInvestigations(t.Context(), nil)
+	require.ErrorIs(t, err, darktrace.ErrServer)
+}
+
+func TestGetInvestigationPicksTheOneThatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, answering(200, `[{"investigationId":"inv-1"},{"investigationId":"inv-2","status":"pending"}]`))
+	investigation, err := client.AIAnalyst.GetInvestigation(t.Context(), "inv-2")
+	require.NoError(t, err)
+	assert.Equal(t, darktrace.InvestigationPending, investigation.Status)
+}
+
+func TestCancelledBetweenEventsThatHaveArrived(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var last error
+	events := 0
+	for _, err := range newClient(t, answering(200, `[{"id":"1"},{"id":"2"}]`)).AIAnalyst.Events(ctx, nil) {
+		if last = err; err == nil {
+			events++
+		}
+		cancel()
+	}
+	assert.Equal(t, 1, events)
+	require.ErrorIs(t, last, context.Canceled)
+	assert.NotEmpty(t, kindsOf(last))
+}
+
+// TestTheTablesAreComplete fails when a method is added that the tests above do
+// not run.
+func TestTheTablesAreComplete(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, answering(200, "[]"))
+	tested := map[string]bool{
+		"Events": true, "Groups": true, // ListEvents and ListGroups run them.
+		"Poll": true, "Watch": true, // They take no id; see poll_test.go.
+	}
+	for name := range methods(client) {
+		tested[name] = true
+	}
+	for name := range withoutID(client) {
+		tested[name] = true
+	}
+	service := reflect.TypeFor[*darktrace.AIAnalystService]()
+	for i := range service.NumMethod() {
+		assert.True(t, tested[service.Method(i).Name], service.Method(i).Name)
+	}
 }

@@ -65,7 +65,8 @@ func (r *reply) exchange() error {
 	if r.call.write() {
 		trail, ctx = traced(ctx)
 	}
-	if err := r.sign(ctx); err != nil {
+	r.build(ctx)
+	if err := r.authenticate(); err != nil {
 		return err
 	}
 	resp, err := r.client.outer.RoundTrip(r.req) //nolint:bodyclose // finish closes it.
@@ -84,16 +85,10 @@ func (r *reply) exchange() error {
 	return r.classify()
 }
 
-// sign builds the attempt's request and authenticates it.
-func (r *reply) sign(ctx context.Context) error {
-	c, k := r.client, r.call
-	req, err := http.NewRequestWithContext(ctx, k.method, "", nil)
-	if err != nil {
-		return argument("Request.Method", "%v", err)
-	}
-	req.URL = k.url(c.base)
-	req.Host = req.URL.Host
-	req.Header = c.header.Clone()
+// build makes the attempt's request, all but what authenticates it.
+func (r *reply) build(ctx context.Context) {
+	k := r.call
+	req := (&http.Request{Method: k.method, URL: k.url(r.client.base), Host: r.client.base.Host, Header: r.client.header.Clone()}).WithContext(ctx)
 	for key, values := range k.header {
 		req.Header[key] = slices.Clone(values)
 	}
@@ -104,13 +99,14 @@ func (r *reply) sign(ctx context.Context) error {
 		req.Body, _ = req.GetBody()
 	}
 	r.req = req
-	if err := c.auth.Authenticate(req, k.body); err != nil {
-		if errors.Is(err, ErrArgument) || errors.Is(err, ErrSignature) {
-			return err
-		}
-		return r.failed(ErrConnection, "not sent: authentication failed", err)
+}
+
+func (r *reply) authenticate() error {
+	err := r.client.auth.Authenticate(r.req, r.call.body)
+	if err == nil || errors.Is(err, ErrArgument) {
+		return err
 	}
-	return nil
+	return r.failed(ErrConnection, "not sent: authentication failed", err)
 }
 
 // trail is how far the transport got with a request.
@@ -183,10 +179,7 @@ func (r *reply) Read(p []byte) (int, error) {
 }
 
 func (r *reply) readBody(p []byte) (int, error) {
-	switch {
-	case r.err != nil:
-		return 0, r.err
-	case r.ctx.Err() != nil:
+	if r.ctx.Err() != nil {
 		return 0, r.broken(ErrConnection, "", contextError(r.ctx))
 	}
 	if int64(len(p)) > r.left+1 {
@@ -276,20 +269,12 @@ func (r *reply) undecoded(err error) error {
 	return r.failed(ErrDecode, "", err)
 }
 
-func (r *reply) path() string {
-	if r.req == nil {
-		return r.call.path
-	}
-	return r.req.URL.EscapedPath()
-}
+func (r *reply) path() string { return r.req.URL.EscapedPath() }
 
 // redact blanks what authenticates the request wherever it stands in s: tokens,
 // the signature, and any other header value that could be a secret.
 func (r *reply) redact(s string) string {
 	s = r.client.redact(s)
-	if r.req == nil {
-		return s
-	}
 	for key, values := range r.req.Header {
 		switch key {
 		case "Accept", "Content-Type", "Dtapi-Date", "User-Agent":

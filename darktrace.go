@@ -66,9 +66,6 @@ func NewClient(baseURL string, auth Authenticator, opts ...Option) (*Client, err
 		retry:  DefaultRetryPolicy(),
 	}
 	for _, opt := range opts {
-		if opt == nil {
-			continue
-		}
 		if err := opt(&config); err != nil {
 			return nil, err
 		}
@@ -143,17 +140,12 @@ func parseBaseURL(raw string) (*url.URL, error) {
 // DARKTRACE_CA_FILE, a PEM file of certificate authorities to trust; and
 // DARKTRACE_INSECURE, true to trust any certificate. The proxy comes from
 // HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Options come on top. What is missing or
-// wrong is an ErrArgument that names the variable.
+// wrong is an ErrArgument that says which it is.
 func NewClientFromEnv(opts ...Option) (*Client, error) {
 	var settings [3]string
 	for i, name := range []string{"DARKTRACE_URL", "DARKTRACE_PUBLIC_TOKEN", "DARKTRACE_PRIVATE_TOKEN"} {
 		if settings[i] = os.Getenv(name); settings[i] == "" {
 			return nil, argument(name, "is not set in the environment")
-		}
-	}
-	for i, name := range []string{"DARKTRACE_PUBLIC_TOKEN", "DARKTRACE_PRIVATE_TOKEN"} {
-		if err := checkToken(name, settings[i+1]); err != nil {
-			return nil, err
 		}
 	}
 	auth, err := NewTokenAuth(settings[1], settings[2])

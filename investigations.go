@@ -126,10 +126,7 @@ func (s *AIAnalystService) ListInvestigations(ctx context.Context, opts *Investi
 	if err := checkWindow(o.Start, o.End); err != nil {
 		return nil, err
 	}
-	values, err := query.Values(o)
-	if err != nil {
-		return nil, argument("options", "can't be encoded: %v", err)
-	}
+	values, _ := query.Values(o) // It fails only for what is no struct.
 	l := list[Investigation]{path: investigationPath, query: values, decode: decodeInvestigation}
 	return collect(func(yield func(*Investigation, error) bool) {
 		if err := l.each(ctx, s.client(), func(i *Investigation) bool { return yield(i, nil) }); err != nil {

@@ -126,10 +126,7 @@ func (o *EventListOptions) encode(locale Locale) (url.Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err := query.Values(o)
-	if err != nil {
-		return nil, argument("options", "can't be encoded: %v", err)
-	}
+	values, _ := query.Values(o) // It fails only for what is no struct.
 	return complete(values, "group", o.Categories, o.ExcludePinned, locale)
 }
 
@@ -144,10 +141,7 @@ func (o *GroupListOptions) encode(locale Locale) (url.Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, err := query.Values(o)
-	if err != nil {
-		return nil, argument("options", "can't be encoded: %v", err)
-	}
+	values, _ := query.Values(o) // It fails only for what is no struct.
 	return complete(values, "", o.Categories, o.ExcludePinned, locale)
 }
 

@@ -114,7 +114,7 @@ func TestNewClientFromEnv(t *testing.T) {
 		{"DARKTRACE_URL", "", "darktrace: invalid argument: DARKTRACE_URL is not set in the environment"},
 		{"DARKTRACE_PUBLIC_TOKEN", "", "darktrace: invalid argument: DARKTRACE_PUBLIC_TOKEN is not set in the environment"},
 		{"DARKTRACE_PRIVATE_TOKEN", "", "darktrace: invalid argument: DARKTRACE_PRIVATE_TOKEN is not set in the environment"},
-		{"DARKTRACE_PRIVATE_TOKEN", "abc ", "darktrace: invalid argument: DARKTRACE_PRIVATE_TOKEN has white space or a line break at position 4; was it copied with it?"},
+		{"DARKTRACE_PRIVATE_TOKEN", "abc ", "darktrace: invalid argument: private token has white space or a line break at position 4; was it copied with it?"},
 		{"DARKTRACE_INSECURE", "perhaps", `darktrace: invalid argument: DARKTRACE_INSECURE is "perhaps", which is neither true nor false`},
 		{"DARKTRACE_CA_FILE", "/nowhere/ca.pem", "darktrace: invalid argument: WithRootCAFile can't be read: open /nowhere/ca.pem: "},
 		{"", "", ""},
@@ -308,4 +308,28 @@ func TestPing(t *testing.T) {
 	require.NoError(t, newClient(t, r).Ping(t.Context()))
 	assert.Equal(t, []string{"GET /aianalyst/incidentevents?includeacknowledged=true&uuid=00000000-0000-0000-0000-000000000000"}, r.lines())
 	require.ErrorIs(t, newClient(t, answering(404, "")).Ping(t.Context()), darktrace.ErrNotFound)
+}
+
+func TestACertificateForAnotherName(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(srv.Close)
+	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	pool := x509.NewCertPool()
+	pool.AddCert(srv.Certificate())
+	client, err := darktrace.NewClient(strings.Replace(srv.URL, "127.0.0.1", "localhost", 1), newAuth(t), darktrace.WithRootCAs(pool),
+		darktrace.WithRetryPolicy(darktrace.RetryPolicy{}))
+	require.NoError(t, err)
+	require.ErrorContains(t, client.Ping(t.Context()), "the certificate is for another name; is the base URL right?")
+}
+
+//nolint:paralleltest // It replaces the program's logger.
+func TestWarningsGoToTheDefaultLogger(t *testing.T) {
+	var log bytes.Buffer
+	before := slog.Default()
+	defer slog.SetDefault(before)
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	_, err := darktrace.NewClient(baseURL, newAuth(t), darktrace.WithInsecureSkipVerify())
+	require.NoError(t, err)
+	assert.Contains(t, log.String(), `msg="darktrace: the appliance's certificate is not verified" host=appliance.example.com`)
 }

@@ -385,3 +385,18 @@ func TestAnAuthenticatorThatFails(t *testing.T) {
 	require.EqualError(t, err, "darktrace: POST /aianalyst/incident/comments: connection failed: not sent: authentication failed: vault sealed")
 	assert.Empty(t, r.all())
 }
+
+func TestAnAuthenticatorOfOnesOwnIsToldTheTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		auth := darktrace.AuthenticatorFunc(func(req *http.Request, _ []byte) error {
+			req.Header.Set("DTAPI-Date", darktrace.RequestTime(req.Context()).UTC().Format("2006-01-02 15:04:05"))
+			return nil
+		})
+		r := skewed(2*time.Hour, "API DATE ERROR")
+		client, err := darktrace.NewClient(baseURL, auth, darktrace.WithTransport(r))
+		require.NoError(t, err)
+		require.NoError(t, client.AIAnalyst.PostComment(t.Context(), id1, "once"))
+		assert.Len(t, r.all(), 2)
+	})
+}
