@@ -239,7 +239,7 @@ func tellWrites(g *generator, e *wireEvent) {
 			}
 		})...),
 		section("Totals",
-			row("Sizes", "dataVolumeRange", span{1000, 5_000_000_000}),
+			row("Sizes", "dataVolumeRange", span{1000, int64(5_000_000_000)}),
 			row("Files", "integer", g.between(100, 9000))),
 	}
 }
