@@ -279,7 +279,7 @@ func TestMerge(t *testing.T) {
 	w := newWire(t)
 	w.add("a", `"groupScore":40,"groupCategory":"suspicious","mitreTactics":["impact"],"breachDevices":[{"did":9}]`)
 	w.add("b", `"groupScore":20,"groupCategory":"critical","mitreTactics":["discovery","impact"],"sender":"x@example.com"`)
-	w.add("c", `"currentGroup":"gb","groupPreviousGroups":["gz"],"groupScore":20,"groupCategory":"critical"`)
+	w.add("c", `"currentGroup":"gb","groupPreviousGroups":["gz","ga"],"groupScore":20,"groupCategory":"critical"`)
 	w.srv.SetGroupPinned("gb", true)
 	w.srv.Merge("gb", "ga")
 	assert.Empty(t, w.ids(groupsPath, "groupid=gb"), "the absorbed id is gone")
@@ -300,7 +300,7 @@ func TestMerge(t *testing.T) {
 	var event map[string]any
 	require.NoError(t, json.Unmarshal(w.srv.EventJSON("c"), &event))
 	assert.Equal(t, "ga", event["currentGroup"])
-	assert.Equal(t, []any{"gz", "gb"}, event["groupPreviousGroups"])
+	assert.Equal(t, []any{"gz", "ga", "gb"}, event["groupPreviousGroups"])
 	assert.InDelta(t, 40.0, event["groupScore"], 0)
 
 	w.srv.SetGroup("ga", 99.5, "critical")

@@ -99,7 +99,7 @@ func TestComments(t *testing.T) {
 	for _, r := range []reply{
 		w.form(commentsPath, "incident_id=a&message=x"), w.json(commentsPath, `{"incident_id":"a"}`), w.json(commentsPath, `{"message":"x"}`),
 		w.json(commentsPath, `{"incident_id":7,"message":"x"}`), w.json(commentsPath, `{`), w.get(commentsPath, ""),
-		w.send(message{method: "POST", path: commentsPath, body: `{}`, contentType: "text/json"}),
+		w.send(message{method: "POST", path: commentsPath, body: `{"incident_id":"a","message":"x"}`, contentType: "text/json"}),
 	} {
 		assert.Equal(t, http.StatusBadRequest, r.status)
 		assert.JSONEq(t, `{"aianalyst":"INPUT ERROR"}`, r.body)
@@ -333,7 +333,7 @@ func TestInvestigations(t *testing.T) {
 	} {
 		assert.Equal(t, http.StatusBadRequest, w.json(investigationPath, body).status, body)
 	}
-	assert.Equal(t, http.StatusBadRequest, w.form(investigationPath, "did=1").status)
+	assert.Equal(t, http.StatusBadRequest, w.form(investigationPath, `{"investigateTime":"1700000000","did":1}`).status)
 }
 
 func TestInvestigationsTakeTheirTime(t *testing.T) {
