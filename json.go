@@ -143,19 +143,25 @@ func (t *Text) UnmarshalJSON(data []byte) error { return unmarshalPart(data, t, 
 func (t Text) MarshalJSON() ([]byte, error) { return marshal(&t, (*writer).text) }
 
 // UnmarshalJSON decodes the wire form.
-func (g *StatsGraph) UnmarshalJSON(data []byte) error { return unmarshalPart(data, g, (*cursor).statsGraph) }
+func (g *StatsGraph) UnmarshalJSON(data []byte) error {
+	return unmarshalPart(data, g, (*cursor).statsGraph)
+}
 
 // MarshalJSON encodes the wire form.
 func (g StatsGraph) MarshalJSON() ([]byte, error) { return marshal(&g, (*writer).statsGraph) }
 
 // UnmarshalJSON decodes the wire form.
-func (p *StatsPhases) UnmarshalJSON(data []byte) error { return unmarshalPart(data, p, (*cursor).statsPhases) }
+func (p *StatsPhases) UnmarshalJSON(data []byte) error {
+	return unmarshalPart(data, p, (*cursor).statsPhases)
+}
 
 // MarshalJSON encodes the wire form.
 func (p StatsPhases) MarshalJSON() ([]byte, error) { return marshal(&p, (*writer).statsPhases) }
 
 // UnmarshalJSON decodes the wire form.
-func (g *StatsGroups) UnmarshalJSON(data []byte) error { return unmarshalPart(data, g, (*cursor).statsGroups) }
+func (g *StatsGroups) UnmarshalJSON(data []byte) error {
+	return unmarshalPart(data, g, (*cursor).statsGroups)
+}
 
 // MarshalJSON encodes the wire form.
 func (g StatsGroups) MarshalJSON() ([]byte, error) { return marshal(&g, (*writer).statsGroups) }
