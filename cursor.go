@@ -2,10 +2,12 @@ package darktrace
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -107,9 +109,9 @@ func (c *cursor) more(end byte) bool {
 
 // name steps over a member's name and colon and moves to its value.
 func (c *cursor) name() []byte {
-	name, plain := c.quoted()
-	if !plain {
-		name = unquote(name)
+	name, escaped := c.quoted()
+	if escaped {
+		name = c.unquoted(name)
 	}
 	c.peek()
 	c.pos++ // the colon
@@ -118,28 +120,45 @@ func (c *cursor) name() []byte {
 }
 
 // quoted steps over a string and returns what is between its quotes, and
-// whether that has no escapes.
-func (c *cursor) quoted() (text []byte, plain bool) {
+// whether that has escapes.
+func (c *cursor) quoted() (text []byte, escaped bool) {
 	c.peek()
-	c.pos++
-	rest := c.data[c.pos:]
-	end := bytes.IndexByte(rest, '"')
-	if plain = bytes.IndexByte(rest[:end], '\\') < 0; !plain {
-		for end = 0; rest[end] != '"'; end++ {
-			if rest[end] == '\\' {
-				end++
-			}
-		}
+	start := c.pos + 1
+	end := start + special(c.data[start:])
+	for c.data[end] == '\\' {
+		escaped = true
+		end += 2
+		end += special(c.data[end:])
 	}
-	c.pos += end + 1
-	return rest[:end], plain
+	c.pos = end + 1
+	return c.data[start:end], escaped
 }
 
-// unquote resolves the escapes of what quoted returned.
-func unquote(text []byte) []byte {
-	literal := append(append([]byte{'"'}, text...), '"')
-	unquoted, _ := jsontext.AppendUnquote(nil, literal) // an error means invalid UTF-8, replaced
-	return unquoted
+// special returns the place of the first quote or backslash, of which there is
+// one. It looks at eight bytes at a time.
+func special(text []byte) int {
+	const ones = 0x0101010101010101
+	i := 0
+	for ; len(text)-i >= 8; i += 8 {
+		word := binary.LittleEndian.Uint64(text[i:])
+		quote, escape := word^ones*'"', word^ones*'\\' // zero bytes are what is looked for
+		if found := ((quote-ones)&^quote | (escape-ones)&^escape) & (ones << 7); found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for text[i] != '"' && text[i] != '\\' {
+		i++
+	}
+	return i
+}
+
+// unquoted resolves the escapes of what lies between two quotes of the data.
+func (c *cursor) unquoted(text []byte) []byte { return unquote(c.data[c.pos-len(text)-2 : c.pos]) }
+
+// unquote resolves the escapes of a string, quotes included.
+func unquote(literal []byte) []byte {
+	text, _ := jsontext.AppendUnquote(nil, literal) // an error means invalid UTF-8, replaced
+	return text
 }
 
 // skip steps over a value and returns its bytes.
@@ -240,9 +259,9 @@ func (c *cursor) string() (string, bool) {
 	if c.peek() != '"' {
 		return "", false
 	}
-	text, plain := c.quoted()
-	if !plain {
-		return string(unquote(text)), true
+	text, escaped := c.quoted()
+	if escaped {
+		text = c.unquoted(text)
 	}
 	return c.names.get(text), true
 }
@@ -319,15 +338,26 @@ func (t *stringTable) get(text []byte) string {
 	if t == nil || len(text) > longest {
 		return valid(text)
 	}
-	hash := uint32(len(text))
-	for _, b := range text {
-		hash = hash*31 + uint32(b)
-	}
-	known := &t[(hash^hash>>16)%uint32(len(t))]
+	known := &t[checksum(text)%uint64(len(t))]
 	if *known != string(text) {
 		*known = valid(text)
 	}
 	return *known
+}
+
+// checksum spreads strings that differ in their length, or in their first or last
+// eight bytes.
+func checksum(text []byte) uint64 {
+	const golden = 0x9e3779b97f4a7c15
+	mixed := uint64(len(text))
+	if len(text) >= 8 {
+		mixed += binary.LittleEndian.Uint64(text) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(text[len(text)-8:]), 27)
+	} else {
+		for _, b := range text {
+			mixed = mixed<<8 | uint64(b)
+		}
+	}
+	return mixed * golden >> 32
 }
 
 // valid returns text as a string, with U+FFFD for each byte that is not UTF-8.
@@ -335,5 +365,5 @@ func valid(text []byte) string {
 	if utf8.Valid(text) {
 		return string(text)
 	}
-	return string(unquote(text))
+	return string([]rune(string(text)))
 }

@@ -1,6 +1,9 @@
 package darktrace
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // detailForm holds the names of one of the two forms of details.
 type detailForm struct{ header, contents, key, kind, values string }
@@ -12,56 +15,62 @@ var (
 	blockForm = &detailForm{"blockHeader", "bulletBlocks", "detailKey", "valueType", "detailValues"}
 )
 
-// detailLists collects the lists inside the details of an event, which pack
-// then brings to their right size: their lengths aren't known beforehand.
+// detailLists is memory for the lists inside the details of one event, so that
+// each need not be allocated on its own.
 type detailLists struct {
-	sections []DetailSection
-	blocks   []DetailBlock
-	groups   [][]Detail
-	details  []Detail
-	values   []DetailValue
+	blocks  []DetailBlock
+	groups  [][]Detail
+	details []Detail
+	values  []DetailValue
 }
 
-// gather reads a list onto the end of a collection, and returns it. Single
-// values and nulls are treated as readList does.
-func gather[T any](c *cursor, collection *[]T, one func(*cursor, *T) outcome) []T {
+// newDetailLists makes room for details that are about to be read.
+func newDetailLists(data []byte) detailLists {
+	const usual, most = 4, 4096 // more than that is allocated list by list
+	n := bytes.Count(data, []byte(`"values"`))
+	if n == 0 {
+		n = bytes.Count(data, []byte(`"detailValues"`))
+	}
+	n = min(n, most)
+	return detailLists{make([]DetailBlock, 0, usual), make([][]Detail, 0, usual), make([]Detail, 0, n), make([]DetailValue, 0, n)}
+}
+
+// free returns an empty list that grows into the free part of room.
+func free[T any](room []T) []T {
+	if room == nil {
+		return []T{}
+	}
+	return room[len(room):]
+}
+
+// take marks a list that grew from free as used, unless append had to find
+// other room for it.
+func take[T any](room *[]T, list []T) []T {
+	if used := len(*room) + len(list); used <= cap(*room) {
+		*room = (*room)[:used]
+	}
+	return slices.Clip(list)
+}
+
+// gather reads a list into room. Single values and nulls are treated as
+// readList does.
+func gather[T any](c *cursor, room *[]T, one func(*cursor, *T) outcome) []T {
 	if c.null() {
 		return nil
 	}
-	if *collection == nil {
-		*collection = make([]T, 0, 32)
-	}
-	start := len(*collection)
+	list := free(*room)
 	single := !c.enter('[')
 	for single || c.more(']') {
 		if c.null() {
 			continue
 		}
-		*collection = append(*collection, *new(T))
-		one(c, &(*collection)[len(*collection)-1])
+		list = append(list, *new(T))
+		one(c, &list[len(list)-1])
 		if single {
 			break
 		}
 	}
-	return (*collection)[start:len(*collection):len(*collection)]
-}
-
-// pack moves the lists of all parents into one of exactly their size, and
-// returns it.
-func pack[P, T any](parents []P, list func(*P) *[]T) []T {
-	size := 0
-	for i := range parents {
-		size += len(*list(&parents[i]))
-	}
-	packed := make([]T, 0, size)
-	for i := range parents {
-		if l := list(&parents[i]); *l != nil {
-			start := len(packed)
-			packed = append(packed, *l...)
-			*l = packed[start:len(packed):len(packed)]
-		}
-	}
-	return packed
+	return take(room, list)
 }
 
 func (c *cursor) details(d *Details) outcome {
@@ -69,13 +78,8 @@ func (c *cursor) details(d *Details) outcome {
 	if b := c.peek(); b != '[' && b != '{' {
 		return c.reject()
 	}
-	sections := slices.Clone(gather(c, &c.lists.sections, (*cursor).section))
-	blocks := pack(sections, func(s *DetailSection) *[]DetailBlock { return &s.Blocks })
-	groups := pack(blocks, func(b *DetailBlock) *[][]Detail { return &b.Groups })
-	details := pack(groups, func(g *[]Detail) *[]Detail { return g })
-	pack(details, func(d *Detail) *[]DetailValue { return &d.Values })
-	c.lists.empty()
-	*d = sections
+	c.lists = newDetailLists(c.data[c.pos:])
+	*d = gather(c, new([]DetailSection), (*cursor).section)
 	return held
 }
 
@@ -84,22 +88,9 @@ func (c *cursor) edgeDetails(d *[]Detail) outcome {
 	if b := c.peek(); b != '[' && b != '{' {
 		return c.reject()
 	}
-	c.form = tokenForm
-	details := slices.Clone(c.detailList())
-	pack(details, func(d *Detail) *[]DetailValue { return &d.Values })
-	c.lists.empty()
-	*d = details
+	c.form, c.lists = tokenForm, detailLists{}
+	*d = c.detailList()
 	return held
-}
-
-// empty lets go of everything but the memory of the lists themselves.
-func (l *detailLists) empty() {
-	clear(l.sections)
-	clear(l.blocks)
-	clear(l.groups)
-	clear(l.details)
-	clear(l.values)
-	*l = detailLists{l.sections[:0], l.blocks[:0], l.groups[:0], l.details[:0], l.values[:0]}
 }
 
 func (c *cursor) section(s *DetailSection) outcome {
@@ -172,7 +163,7 @@ func (c *cursor) groupList() [][]Detail {
 		return nil
 	}
 	c.lists.groups = append(c.lists.groups, c.detailList())
-	return c.lists.groups[len(c.lists.groups)-1:]
+	return slices.Clip(c.lists.groups[len(c.lists.groups)-1:])
 }
 
 func (c *cursor) detailList() []Detail { return gather(c, &c.lists.details, (*cursor).detail) }
@@ -207,19 +198,14 @@ func (c *cursor) valueList(t DetailType) []DetailValue {
 	if c.null() {
 		return nil
 	}
-	values := &c.lists.values
-	if *values == nil {
-		*values = make([]DetailValue, 0, 64)
-	}
-	start := len(*values)
+	list := free(c.lists.values)
 	if !c.enter('[') {
-		*values = append(*values, c.value(t))
-	} else {
-		for c.more(']') {
-			*values = append(*values, c.value(t))
-		}
+		return take(&c.lists.values, append(list, c.value(t)))
 	}
-	return (*values)[start:len(*values):len(*values)]
+	for c.more(']') {
+		list = append(list, c.value(t))
+	}
+	return take(&c.lists.values, list)
 }
 
 // value reads a value of the given type, or RawJSON if it isn't what the type
