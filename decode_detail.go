@@ -26,12 +26,8 @@ type detailLists struct {
 
 // newDetailLists makes room for details that are about to be read.
 func newDetailLists(data []byte) detailLists {
-	const usual, most = 4, 4096 // more than that is allocated list by list
-	n := bytes.Count(data, []byte(`"values"`))
-	if n == 0 {
-		n = bytes.Count(data, []byte(`"detailValues"`))
-	}
-	n = min(n, most)
+	const usual, most = 4, 4096                       // more than that is allocated list by list
+	n := min(bytes.Count(data, []byte(`ues"`)), most) // "values" or "detailValues"
 	return detailLists{make([]DetailBlock, 0, usual), make([][]Detail, 0, usual), make([]Detail, 0, n), make([]DetailValue, 0, n)}
 }
 
