@@ -14,7 +14,7 @@ import (
 // Allocations are exact, so budgets hold on every machine. These tests can't be
 // parallel: they would count those of others.
 
-//nolint:paralleltest
+//nolint:paralleltest // counts what other tests allocate, too
 func TestAllocationsOfAnEvent(t *testing.T) {
 	const events = 100
 	body := benchmarkEvents(events)
@@ -27,7 +27,7 @@ func TestAllocationsOfAnEvent(t *testing.T) {
 
 // A look-up of one event may not pay for what helps long lists.
 //
-//nolint:paralleltest
+//nolint:paralleltest // counts what other tests allocate, too
 func TestAllocationsOfASmallEvent(t *testing.T) {
 	body := []byte(`[{"id":"a","title":"A title","createdAt":1700000000000,"category":"critical","acknowledged":false}]`)
 	allocations := testing.AllocsPerRun(100, func() {
@@ -38,7 +38,7 @@ func TestAllocationsOfASmallEvent(t *testing.T) {
 
 // The memory in use doesn't depend on how much has gone through.
 //
-//nolint:paralleltest
+//nolint:paralleltest // counts what other tests allocate, too
 func TestMemoryOfAStream(t *testing.T) {
 	const events = 40_000
 	mail := streamed(t, fixture(t, "events-6.1.json"), decodeEvent(true))[1].Raw

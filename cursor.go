@@ -70,16 +70,12 @@ func (c *cursor) on(data []byte) {
 	c.data, c.pos, c.unfit = data, 0, nil
 }
 
-// peek moves to the next byte that is not white space and returns it; 0 at the
-// end.
+// peek moves to the next byte that is not white space and returns it.
 func (c *cursor) peek() byte {
-	for c.pos < len(c.data) {
-		if b := c.data[c.pos]; b > ' ' {
-			return b
-		}
+	for c.data[c.pos] <= ' ' {
 		c.pos++
 	}
-	return 0
+	return c.data[c.pos]
 }
 
 // enter steps into the object or array that begins with the given bracket, and

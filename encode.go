@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -187,7 +188,7 @@ func (v RawJSON) has(member string) bool {
 
 // part writes a part of an event or a group, which may be no object at all.
 func (w *writer) part(extra RawJSON, members func()) {
-	if c := (cursor{data: []byte(extra)}); extra != "" && c.peek() != '{' {
+	if extra != "" && !strings.HasPrefix(strings.TrimSpace(string(extra)), "{") {
 		w.raw([]byte(extra))
 		return
 	}

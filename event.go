@@ -144,7 +144,7 @@ const (
 	TacticPersistence         = "persistence"          // Persistence.
 	TacticPrivilegeEscalation = "privilege-escalation" // Privilege Escalation.
 	TacticDefenseEvasion      = "defense-evasion"      // Defense Evasion.
-	TacticCredentialAccess    = "credential-access"    // Credential Access.
+	TacticCredentialAccess    = "credential-access"    //nolint:gosec // Credential Access.
 	TacticDiscovery           = "discovery"            // Discovery.
 	TacticLateralMovement     = "lateral-movement"     // Lateral Movement.
 	TacticCollection          = "collection"           // Collection.

@@ -2,6 +2,7 @@ package darktrace
 
 import (
 	"encoding/json"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -257,6 +258,8 @@ func TestZerosOfEvents(t *testing.T) {
 		`{"breachDevices":[{"identifier":"","hostname":"","ip":"","mac":"","subnet":"","did":0,"sid":0}],"periods":[{"start":0,"end":0}]}`,
 		`{"acknowledged":[]}`,
 		`{"title":{}}`,
+		`{"groupScore":-0,"aiaScore":1e-7}`,
+		`{"groupScore":1e-300,"aiaScore":1.5e300}`,
 	} {
 		assert.JSONEq(t, wire, encoded(t, event(t, wire)))
 	}
@@ -293,10 +296,13 @@ func TestEncodingAnEventMadeByHand(t *testing.T) {
 		{Extra: map[string]json.RawMessage{"x": json.RawMessage(`{`)}},
 		{Periods: []Period{{Extra: `{"x":`}}},
 		{Periods: []Period{{Extra: `oops`}}},
+		{Periods: []Period{{Extra: ` `}}},
+		{BreachDevices: []Device{{Extra: `{"a":1},{}`}}},
+		{GroupScore: Score(math.Inf(-1))},
 		{Details: Details{{BlockType: "b", Extra: `[]x`}}},
 		{Summary: Text{Type: "x", Extra: `[]`}},
 		{Figures: json.RawMessage(`x`)},
-		{GroupScore: Score(nan())},
+		{GroupScore: Score(math.NaN())},
 		{Details: Details{{Blocks: []DetailBlock{{Groups: [][]Detail{{{Values: []DetailValue{foreign{}}}}}}}}}},
 	} {
 		_, err := bad.MarshalJSON()
@@ -306,11 +312,6 @@ func TestEncodingAnEventMadeByHand(t *testing.T) {
 
 // foreign is a detail value that only tests can make.
 type foreign struct{ DetailValue }
-
-func nan() float64 {
-	zero := 0.0
-	return zero / zero
-}
 
 func TestDecodingWhatIsNoEvent(t *testing.T) {
 	t.Parallel()

@@ -221,6 +221,12 @@ func TestDecodeStats(t *testing.T) {
 	assert.Equal(t, RawJSON(`[]`), stats.Groups.Extra)
 	assert.Equal(t, RawJSON(`{"aiaScore":["x"]}`), stats.Graph.Extra)
 
+	const unknown = `{"attackPhases":[{"new":1}],"graphData":{"new":2}}`
+	stats, err = decodeStats([]byte(unknown))
+	require.NoError(t, err)
+	assert.Empty(t, differences("", untyped(t, []byte(`{"attackPhases":[{"count":0,"new":1}],"graphData":{"new":2},"equivalentHumanTime":0,"positiveInvestigations":0,`+
+		`"negativeInvestigations":0,"groupStats":{"total":0,"compliance":0,"suspicious":0,"critical":0}}`)), untyped(t, []byte(encoded(t, stats)))))
+
 	stats, err = decodeStats([]byte(`{"groupStats":{"mitreTactics":{"total":{"discovery":"2","impact":null},"critical":null}}}`))
 	require.NoError(t, err)
 	assert.Equal(t, map[string]map[string]int64{"total": {"discovery": 2}}, stats.Groups.MITRETactics)
@@ -246,7 +252,7 @@ func TestDecodeInvestigations(t *testing.T) {
 		ID: "0eaaa001-5e1f-4a61-9c10-000000000002", Time: 1730004000, InvestigationTime: 1730000000, DID: 9007199254740993, Version: 2.5,
 		Status: InvestigationFinished, CreatedBy: "asmith", NoticeUID: "Cexample0002", PBID: 40020,
 		IncidentID: "0e61a001-5e1f-4a61-9c10-000000000001", Summariser: "ExfilSummary",
-		Incidents: []InvestigationIncident{{EventID: "0e61a001-5e1f-4a61-9c10-000000000001", Related: []int64{40017, 40018}, Summariser: "ExfilSummary"}},
+		Incidents: []InvestigationIncident{{EventID: "0e61a001-5e1f-4a61-9c10-000000000001", Related: []int64{40017, 40018}, Summariser: "ExfilSummary", Extra: `{"score": 94}`}},
 		Extra:     map[string]json.RawMessage{"priority": json.RawMessage(`"high"`)},
 	}, all[1])
 	assert.Equal(t, InvestigationProcessing, all[2].Status)
