@@ -12,7 +12,15 @@ import (
 // part of an incident (its group).
 //
 // Decoding never fails because of one field: see Skipped. Encoding gives the
-// wire form back, Extra included, in the form of details that it came in.
+// wire form back, Extra included, in the form of details that it came in: a
+// null or absent field may come back absent, a single value where a list is
+// documented as a list of one, a number in a string as a number. Raw and Skipped
+// are not encoded. An event made by hand encodes its flags always, and its other
+// fields unless they are zero or nil.
+//
+// Don't embed an event in a struct that goes through encoding/json: the
+// struct would get the event's JSON methods, and its other fields would be
+// ignored. Give the field a name, or give the struct JSON methods of its own.
 //
 // Threat Visualizer API: GET /aianalyst/incidentevents.
 type IncidentEvent struct {
