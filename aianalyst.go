@@ -11,6 +11,10 @@ import (
 
 // AIAnalystService holds the methods of the AI Analyst API. It is the field
 // AIAnalyst of a Client, and as safe for concurrent use.
+//
+// An argument that makes no sense, such as an empty id or a nil context, is an
+// ErrArgument, and nothing is sent. The comments of the methods name the errors
+// that are particular to them; the package page lists those that any may return.
 type AIAnalystService struct{ client func() *core }
 
 const (

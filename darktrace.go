@@ -21,7 +21,8 @@ const nilEventID = "00000000-0000-0000-0000-000000000000"
 
 // Client talks to one appliance, or to one Unified View. It is immutable and safe
 // for concurrent use; share one per appliance, since it holds the connections,
-// the corrected clock and the rate limit.
+// the corrected clock and the rate limit. NewClient makes one; the zero value is
+// of no use.
 type Client struct {
 	// AIAnalyst holds the methods of the AI Analyst API.
 	AIAnalyst *AIAnalystService
@@ -51,7 +52,8 @@ type core struct {
 // NewClient returns a client for the appliance at baseURL, such as
 // "https://darktrace.example.com"; without a scheme it is https. The URL may have
 // a path prefix, which is sent and signed. It does no network I/O. Anything wrong
-// with the URL or the options is an ErrArgument.
+// with the URL or the options is an ErrArgument, and so is a nil auth; nil options
+// are left out.
 func NewClient(baseURL string, auth Authenticator, opts ...Option) (*Client, error) {
 	base, err := parseBaseURL(baseURL)
 	if err != nil {

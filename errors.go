@@ -29,15 +29,17 @@ var (
 	ErrEndpoint = errors.New("unknown endpoint")
 	// ErrLogin means that a login page or a redirect came where data was due.
 	ErrLogin = errors.New("login demanded")
-	// ErrInput means that the appliance refused an argument.
+	// ErrInput means that the appliance, or a proxy, refused an argument: 400 and
+	// every other 4xx that has no kind of its own.
 	ErrInput = errors.New("input refused")
-	// ErrNotFound means that there is no such event, incident or investigation.
+	// ErrNotFound means that there is no such event, incident or investigation,
+	// or that the answer was a 404.
 	ErrNotFound = errors.New("not found")
 	// ErrRateLimited means that the appliance, or the gateway before it, asked
 	// to slow down. A write that ended so was not carried out.
 	ErrRateLimited = errors.New("rate limited")
-	// ErrServer is a server error that a read was answered with. A write never
-	// ends so: its outcome is unknown, see ErrOutcomeUnknown.
+	// ErrServer is a server error (5xx, or 408) that a read was answered with. A
+	// write never ends so: its outcome is unknown, see ErrOutcomeUnknown.
 	ErrServer = errors.New("server error")
 	// ErrRejected means that the appliance answered 200 and said in the body
 	// that it did not do what was asked.
@@ -52,7 +54,7 @@ var (
 	// was not sent: it is safe to send it again.
 	ErrConnection = errors.New("connection failed")
 	// ErrTooLarge means that the answer is larger than WithMaxResponseSize
-	// allows.
+	// allows. Of a write it is joined with ErrOutcomeUnknown, and so is ErrDecode.
 	ErrTooLarge = errors.New("answer too large")
 	// ErrDecode means that the answer is not the JSON that was due.
 	ErrDecode = errors.New("answer not understood")

@@ -152,13 +152,14 @@ const (
 	TacticPersistence         = "persistence"          // Persistence.
 	TacticPrivilegeEscalation = "privilege-escalation" // Privilege Escalation.
 	TacticDefenseEvasion      = "defense-evasion"      // Defense Evasion.
-	TacticCredentialAccess    = "credential-access"    //nolint:gosec // Credential Access.
-	TacticDiscovery           = "discovery"            // Discovery.
-	TacticLateralMovement     = "lateral-movement"     // Lateral Movement.
-	TacticCollection          = "collection"           // Collection.
-	TacticCommandAndControl   = "command-and-control"  // Command and Control.
-	TacticExfiltration        = "exfiltration"         // Exfiltration.
-	TacticImpact              = "impact"               // Impact.
+	// TacticCredentialAccess is Credential Access.
+	TacticCredentialAccess  = "credential-access"   //nolint:gosec // A name, no credential.
+	TacticDiscovery         = "discovery"           // Discovery.
+	TacticLateralMovement   = "lateral-movement"    // Lateral Movement.
+	TacticCollection        = "collection"          // Collection.
+	TacticCommandAndControl = "command-and-control" // Command and Control.
+	TacticExfiltration      = "exfiltration"        // Exfiltration.
+	TacticImpact            = "impact"              // Impact.
 )
 
 // TacticName returns how MITRE ATT&CK writes a tactic: "Command and Control" for

@@ -115,7 +115,7 @@ func (s *AIAnalystService) GetInvestigation(ctx context.Context, id string) (*In
 }
 
 // ListInvestigations returns investigations; nil options mean the appliance's
-// default window.
+// default window, which is not documented.
 //
 // Threat Visualizer API: GET /aianalyst/investigations, since 6.1.
 func (s *AIAnalystService) ListInvestigations(ctx context.Context, opts *InvestigationListOptions) ([]*Investigation, error) {

@@ -93,7 +93,7 @@ func WithMiddleware(middleware func(http.RoundTripper) http.RoundTripper) Option
 // WithTimeout limits each attempt of a request: half of it for the answer's
 // headers, all of it for a whole answer. A stream is not limited as a whole: the
 // timeout is then the longest pause between two reads. 0 is the default of 60
-// seconds. The context limits a call as a whole.
+// seconds. Retries have their own: the context limits a call as a whole.
 func WithTimeout(timeout time.Duration) Option {
 	return func(c *config) error {
 		if timeout < 0 {
@@ -225,8 +225,9 @@ func WithRetryPolicy(policy RetryPolicy) Option {
 
 // WithLogger logs each attempt at debug level and each retry at warn level.
 // What is logged is a fixed list: method, path, the names in the query (never
-// values), status, duration, attempt and bytes. Without it nothing is logged but
-// warnings about skipped verification and in Watch, which go to slog.Default.
+// values), status (0 without an answer), duration, attempt, bytes, the wait before
+// a retry, and the text of an error. Without it nothing is logged but warnings
+// about skipped verification and in Watch, which go to slog.Default.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *config) error {
 		if logger == nil {
@@ -239,7 +240,8 @@ func WithLogger(logger *slog.Logger) Option {
 
 // WithMaxResponseSize caps an answer's size in bytes after decompression, for
 // streams and for single answers. 0 means the defaults: 1 GiB for a stream, 64
-// MiB for a single answer. Larger answers are ErrTooLarge.
+// MiB for a single answer. Larger answers are ErrTooLarge. Lists are streams, also
+// those that a method collects.
 func WithMaxResponseSize(size int64) Option {
 	return func(c *config) error {
 		if size < 0 {
@@ -261,8 +263,9 @@ func WithLocale(locale Locale) Option {
 }
 
 // WithRateLimit holds the client to a number of requests in any minute, retries
-// included; calls wait for their turn. 0 means no limit. The appliance publishes
-// none; integrations live with 10 to 120.
+// included; calls wait for their turn, and one whose deadline that would pass is
+// ErrRateLimited at once. 0 means no limit. The appliance publishes none;
+// integrations live with 10 to 120.
 func WithRateLimit(perMinute int) Option {
 	return func(c *config) error {
 		if perMinute < 0 {

@@ -20,8 +20,10 @@ import (
 // once with the error it has. After a 429 the other calls of the client wait too.
 //
 // Writes are never sent again. What is sent again, once and whatever the policy
-// and the method, is a request that was refused for its date or signature while
-// the appliance's clock differs from ours: signed with the corrected clock.
+// and the method, is a request that was refused for its date while the appliance's
+// clock differs from ours by a minute or more, or for its signature while it
+// differs by 5 minutes or more: signed with the corrected clock. So is one whose
+// credentials a Refresher renewed.
 //
 // The zero policy means no retries, and no waiting for other calls' 429.
 type RetryPolicy struct {
