@@ -38,14 +38,14 @@ type GroupEvent struct {
 	Start        Millis  // Begin of the activity.
 	TriggerDID   int64   // Device that triggered it; 0 for e-mail events.
 	Sender       string  // Sender of the mail, for Darktrace/EMAIL events; "" otherwise and before 6.1.
-	Visible      bool    // The event shows in the Threat Visualizer.
+	Visible      bool    // The event shows in the Threat Visualizer; always encoded.
 	Acknowledged *bool   // Somebody acknowledged the event; nil = unknown, before 6.1.
 	Extra        RawJSON // What the fields above can't hold; see [RawJSON].
 }
 
 // Edge connects two nodes of an incident.
 type Edge struct {
-	IsAction    bool     // The source acted on the target.
+	IsAction    bool     // The source acted on the target; always encoded.
 	Source      Node     // Where it starts.
 	Target      Node     // Where it ends.
 	Start       Millis   // When; 0 = unknown.

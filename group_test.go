@@ -96,9 +96,7 @@ func TestEveryFieldOfGroupsOfEveryType(t *testing.T) {
 			wire := `{"` + name + `":` + value + `}`
 			require.NoError(t, json.Unmarshal([]byte(wire), g), wire)
 			back := encoded(t, g)
-			for _, path := range differences("", withoutNulls(untyped(t, []byte(wire))), withoutNulls(untyped(t, []byte(back)))) {
-				assert.Regexp(t, `\.(visible|isAction) \(made up\)$`, path, "flags of parts are always written: %s", wire)
-			}
+			assert.Empty(t, differences("", withoutNulls(untyped(t, []byte(wire))), withoutNulls(untyped(t, []byte(back)))), wire)
 			again := new(IncidentGroup)
 			require.NoError(t, json.Unmarshal([]byte(back), again), back)
 			assert.Equal(t, back, encoded(t, again), wire)

@@ -68,7 +68,8 @@ func differences(path string, wire, encoded any) []string {
 			}
 		}
 		for name, v := range back {
-			if v != nil && wire[name] == nil {
+			alwaysWritten := v == false && (name == "visible" || name == "isAction")
+			if v != nil && wire[name] == nil && !alwaysWritten {
 				paths = append(paths, path+"."+name+" (made up)")
 			}
 		}
