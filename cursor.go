@@ -61,6 +61,7 @@ type cursor struct {
 	unfit []int        // offsets of values of an unexpected type
 	kept  []byte       // members on their way into an Extra
 	form  *detailForm  // form of the details that are being read
+	seen  int          // bytes of all values so far
 	names *stringTable // nil = none
 	lists detailLists
 }
@@ -68,6 +69,11 @@ type cursor struct {
 // on starts over with another value.
 func (c *cursor) on(data []byte) {
 	c.data, c.pos, c.unfit = data, 0, nil
+	c.seen += len(data)
+	const worthwhile = 2 << 10 // a table costs about as much
+	if c.names == nil && c.seen > worthwhile {
+		c.names = new(stringTable)
+	}
 }
 
 // peek moves to the next byte that is not white space and returns it.

@@ -8,7 +8,8 @@ func unmarshal[T any](data []byte, v *T, read func(*cursor, *T) error) error {
 		return fmt.Errorf("decoding %T: %w", *v, err)
 	}
 	*v = *new(T)
-	c := cursor{data: data, names: new(stringTable), form: tokenForm}
+	c := cursor{form: tokenForm}
+	c.on(data)
 	if c.null() {
 		return nil // as encoding/json has it
 	}

@@ -50,7 +50,7 @@ func decodeStream[T any](r io.Reader, one elementDecoder[T], yield func(*T) bool
 // decodeEvent returns a decoder of events, for one stream. With keepRaw each
 // event keeps its bytes.
 func decodeEvent(keepRaw bool) elementDecoder[IncidentEvent] {
-	c := cursor{names: new(stringTable)}
+	var c cursor
 	return func(element []byte) (*IncidentEvent, error) {
 		e := new(IncidentEvent)
 		if keepRaw {
@@ -64,7 +64,7 @@ func decodeEvent(keepRaw bool) elementDecoder[IncidentEvent] {
 // decodeGroup returns a decoder of groups, for one stream. With keepRaw each
 // group keeps its bytes.
 func decodeGroup(keepRaw bool) elementDecoder[IncidentGroup] {
-	c := cursor{names: new(stringTable)}
+	var c cursor
 	return func(element []byte) (*IncidentGroup, error) {
 		g := new(IncidentGroup)
 		if keepRaw {
