@@ -29,6 +29,8 @@ type reply struct {
 	number  int // counted from 1
 	started time.Time
 
+	beginning [snippetSize]byte // holds data at first, for a stream
+
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
 	left   int64 // bytes that the answer may still have

@@ -166,7 +166,8 @@ func signer(publicToken, privateToken string, config tokenConfig) func(*http.Req
 		mac.Reset()
 		mac.Write(message)
 		// One array for the three values, instead of a slice for each.
-		values := [3]string{publicToken, date, hex.EncodeToString(mac.Sum(message[:0]))}
+		sum := mac.Sum(message[:0])
+		values := [3]string{publicToken, date, string(hex.AppendEncode(sum, sum)[len(sum):])}
 		req.Header["Dtapi-Token"] = values[0:1:1]
 		req.Header["Dtapi-Date"] = values[1:2:2]
 		req.Header["Dtapi-Signature"] = values[2:3:3]

@@ -2,9 +2,17 @@ package darktrace
 
 import (
 	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // What the appliance asks for.
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"testing"
+	"time"
 )
 
 // benchmarkEvents returns a list of n events of about 5.8 KB each, in the token
@@ -173,5 +181,163 @@ func benchmarkDecode(b *testing.B, n int) {
 				b.Fatal(count, err)
 			}
 		}
+	})
+}
+
+// benchmarkTransport answers every request with the same body.
+type benchmarkTransport []byte
+
+func (body benchmarkTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}, "Date": {"Mon, 01 Mar 2027 10:00:00 GMT"}},
+		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: req,
+	}, nil
+}
+
+// floorList is a list without the SDK: net/http, and a decoder.
+func floorList(ctx context.Context, client *http.Client, base, query string, decode func(io.Reader) error) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+eventsPath+query, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	return decode(resp.Body)
+}
+
+// floorDecode decodes a list whole, floorStream element by element.
+func floorDecode(r io.Reader) error {
+	var events []*floorEvent
+	return json.NewDecoder(r).Decode(&events)
+}
+
+func floorStream(r io.Reader) error {
+	dec := json.NewDecoder(r)
+	if _, err := dec.Token(); err != nil {
+		return err
+	}
+	for dec.More() {
+		if err := dec.Decode(new(floorEvent)); err != nil {
+			return err
+		}
+	}
+	_, err := dec.Token()
+	return err
+}
+
+const benchmarkID = "0ebe0000-5e1f-4a61-9c10-000000000000"
+
+func benchmarkClient(b testing.TB, base string, opts ...Option) *Client {
+	b.Helper()
+	auth, err := NewTokenAuth("benchmark-public-token", "benchmark-private-token")
+	if err != nil {
+		b.Fatal(err)
+	}
+	client, err := NewClient(base, auth, opts...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return client
+}
+
+// floorAndSDK runs two ways to do the same.
+func floorAndSDK(b *testing.B, floor, sdk func() error) {
+	b.Helper()
+	for name, run := range map[string]func() error{"floor": floor, "sdk": sdk} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := run(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// A look-up of one event, without a network.
+func BenchmarkCall(b *testing.B) {
+	transport := benchmarkTransport(benchmarkEvents(1))
+	bare := &http.Client{Transport: transport}
+	client := benchmarkClient(b, "https://appliance.example.com", WithTransport(transport))
+	floorAndSDK(b, func() error {
+		return floorList(b.Context(), bare, "https://appliance.example.com", "?includeacknowledged=true&uuid="+benchmarkID, floorDecode)
+	}, func() error {
+		_, err := client.AIAnalyst.GetEvent(b.Context(), benchmarkID)
+		return err
+	})
+}
+
+// benchmarkAppliance serves a list over TLS.
+func benchmarkAppliance(b testing.TB, body []byte) *httptest.Server {
+	b.Helper()
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(body)
+	}))
+	b.Cleanup(srv.Close)
+	return srv
+}
+
+// A look-up of one event, over TLS on loopback.
+func BenchmarkCallTLS(b *testing.B) {
+	srv := benchmarkAppliance(b, benchmarkEvents(1))
+	client := benchmarkClient(b, srv.URL, WithHTTPClient(srv.Client()))
+	floorAndSDK(b, func() error {
+		return floorList(b.Context(), srv.Client(), srv.URL, "?includeacknowledged=true&uuid="+benchmarkID, floorDecode)
+	}, func() error {
+		_, err := client.AIAnalyst.GetEvent(b.Context(), benchmarkID)
+		return err
+	})
+}
+
+// A list with options, without events and without a network.
+func BenchmarkList(b *testing.B) {
+	transport := benchmarkTransport("[]")
+	bare := &http.Client{Transport: transport}
+	client := benchmarkClient(b, "https://appliance.example.com", WithTransport(transport))
+	floorAndSDK(b, func() error {
+		return floorList(b.Context(), bare, "https://appliance.example.com", "?includeacknowledged=true&minscore=50&starttime=1700000000000", floorDecode)
+	}, func() error {
+		_, err := client.AIAnalyst.ListEvents(b.Context(), benchmarkOptions())
+		return err
+	})
+}
+
+func benchmarkOptions() *EventListOptions {
+	return &EventListOptions{Start: time.UnixMilli(1_700_000_000_000), IncludeAcknowledged: true, MinScore: 50}
+}
+
+// Signing, next to HMAC-SHA1 in its plainest form.
+func BenchmarkSign(b *testing.B) {
+	auth, err := NewTokenAuth("benchmark-public-token", "benchmark-private-token")
+	if err != nil {
+		b.Fatal(err)
+	}
+	req := httptest.NewRequestWithContext(b.Context(), http.MethodGet, eventsPath+"?includeacknowledged=true&uuid="+benchmarkID, nil)
+	floorAndSDK(b, func() error {
+		mac := hmac.New(sha1.New, []byte("benchmark-private-token"))
+		_, err := io.WriteString(mac, req.URL.RequestURI()+"\nbenchmark-public-token\n"+time.Now().UTC().Format(time.DateTime))
+		req.Header.Set("DTAPI-Signature", hex.EncodeToString(mac.Sum(nil)))
+		return err
+	}, func() error { return auth.Authenticate(req, nil) })
+}
+
+// 10,000 events of 5.8 KB streamed over TLS on loopback.
+func BenchmarkStream10000(b *testing.B) {
+	srv := benchmarkAppliance(b, benchmarkEvents(10_000))
+	client := benchmarkClient(b, srv.URL, WithHTTPClient(srv.Client()))
+	floorAndSDK(b, func() error {
+		return floorList(b.Context(), srv.Client(), srv.URL, "", floorStream)
+	}, func() error {
+		for _, err := range client.AIAnalyst.Events(b.Context(), nil) {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }

@@ -3,6 +3,8 @@ package darktrace
 import (
 	"bytes"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"slices"
 	"testing"
@@ -34,6 +36,75 @@ func TestAllocationsOfASmallEvent(t *testing.T) {
 		require.NoError(t, decodeStream(bytes.NewReader(body), decodeEvent(false), func(*IncidentEvent) bool { return true }))
 	})
 	assert.LessOrEqual(t, allocations, 14.0)
+}
+
+// What a call costs over bare net/http: with the SDK's own decoder, and with
+// encoding/json.
+//
+//nolint:paralleltest // counts what other tests allocate, too
+func TestAllocationsOfACall(t *testing.T) {
+	transport := benchmarkTransport(benchmarkEvents(1))
+	bare := &http.Client{Transport: transport}
+	client := benchmarkClient(t, "https://appliance.example.com", WithTransport(transport))
+	floor := func(decode func(io.Reader) error) func() {
+		return func() {
+			require.NoError(t, floorList(t.Context(), bare, "https://appliance.example.com", "?includeacknowledged=true&uuid="+benchmarkID, decode))
+		}
+	}
+	own := floor(func(r io.Reader) error {
+		return decodeStream(r, decodeEvent(false), func(*IncidentEvent) bool { return true })
+	})
+	sdk := func() {
+		_, err := client.AIAnalyst.GetEvent(t.Context(), benchmarkID)
+		require.NoError(t, err)
+	}
+	sdkCount, sdkBytes := allocated(sdk)
+	ownCount, _ := allocated(own)
+	jsonCount, jsonBytes := allocated(floor(floorDecode))
+	t.Logf("allocations: %.0f, %.0f with net/http and the same decoder, %.0f with net/http and encoding/json", sdkCount, ownCount, jsonCount)
+	t.Logf("bytes: %.0f, %.0f with net/http and encoding/json", sdkBytes, jsonBytes)
+	assert.LessOrEqual(t, sdkCount, ownCount+15)
+	assert.LessOrEqual(t, sdkCount, jsonCount+15)
+	assert.LessOrEqual(t, sdkBytes, jsonBytes+1536)
+}
+
+//nolint:paralleltest // counts what other tests allocate, too
+func TestAllocationsOfAList(t *testing.T) {
+	transport := benchmarkTransport("[]")
+	bare := &http.Client{Transport: transport}
+	client := benchmarkClient(t, "https://appliance.example.com", WithTransport(transport))
+	floor, _ := allocated(func() {
+		require.NoError(t, floorList(t.Context(), bare, "https://appliance.example.com", "?includeacknowledged=true&minscore=50&starttime=1700000000000", floorDecode))
+	})
+	sdk, _ := allocated(func() {
+		_, err := client.AIAnalyst.ListEvents(t.Context(), benchmarkOptions())
+		require.NoError(t, err)
+	})
+	t.Logf("allocations: %.0f, %.0f with net/http and encoding/json", sdk, floor)
+	assert.LessOrEqual(t, sdk, floor+45+raceSlack)
+}
+
+//nolint:paralleltest // counts what other tests allocate, too
+func TestAllocationsOfSigning(t *testing.T) {
+	auth, err := NewTokenAuth("benchmark-public-token", "benchmark-private-token")
+	require.NoError(t, err)
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/aianalyst/acknowledge", nil)
+	body := []byte("uuid=" + benchmarkID)
+	count, _ := allocated(func() { require.NoError(t, auth.Authenticate(req, body)) })
+	assert.LessOrEqual(t, count, 8.0)
+}
+
+// allocated returns the allocations of a call and their bytes.
+func allocated(call func()) (count, bytes float64) {
+	const runs = 200
+	var before, after runtime.MemStats
+	call() // Whatever is allocated once only.
+	runtime.ReadMemStats(&before)
+	for range runs {
+		call()
+	}
+	runtime.ReadMemStats(&after)
+	return testing.AllocsPerRun(runs, call), float64(after.TotalAlloc-before.TotalAlloc) / runs
 }
 
 // The memory in use doesn't depend on how much has gone through.

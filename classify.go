@@ -72,6 +72,7 @@ func (r *reply) readSuccess() error {
 	if !r.call.stream {
 		return r.readAll()
 	}
+	r.data = r.beginning[:0]
 	if err := r.readBeginning(snippetSize, func(data []byte) bool { return len(bytes.TrimSpace(data)) > 0 }); err != nil {
 		return err
 	}

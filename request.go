@@ -190,36 +190,36 @@ func encodeQuery(query url.Values) string {
 	if len(query) == 0 {
 		return ""
 	}
-	keys := make([]string, 0, len(query))
+	var few [16]string
+	keys := few[:0]
 	for key := range query {
 		keys = append(keys, key)
 	}
 	slices.Sort(keys)
-	var dst []byte
+	var b strings.Builder
+	b.Grow(32 * len(keys))
 	for _, key := range keys {
 		for _, value := range query[key] {
-			if len(dst) > 0 {
-				dst = append(dst, '&')
+			if b.Len() > 0 {
+				b.WriteByte('&')
 			}
-			dst = append(appendEscaped(dst, key), '=')
-			dst = appendEscaped(dst, value)
+			writeEscaped(&b, key)
+			b.WriteByte('=')
+			writeEscaped(&b, value)
 		}
 	}
-	return string(dst)
+	return b.String()
 }
 
-func appendEscaped(dst []byte, s string) []byte {
+func writeEscaped(b *strings.Builder, s string) {
 	const literal = "-._~,:/*@"
-	const hex = "0123456789ABCDEF"
 	for i := range len(s) {
-		switch c := s[i]; {
-		case alphanumeric(rune(c)), strings.IndexByte(literal, c) >= 0:
-			dst = append(dst, c)
-		default:
-			dst = append(dst, '%', hex[c>>4], hex[c&15])
+		if c := s[i]; alphanumeric(rune(c)) || strings.IndexByte(literal, c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(b, "%%%02X", c)
 		}
 	}
-	return dst
 }
 
 // marshalASCII encodes JSON on one line with all but ASCII escaped, the form

@@ -1,0 +1,5 @@
+//go:build !race
+
+package darktrace
+
+const raceSlack = 0
