@@ -55,7 +55,7 @@ type IncidentEvent struct {
 	Figures           json.RawMessage            // Figures, block form only; nil otherwise.
 	Extra             map[string]json.RawMessage // Fields that this type doesn't know, and those of an unexpected type; nil = none.
 	Raw               json.RawMessage            // The event as it came; only when asked for with KeepRaw.
-	Skipped           []string                   // Paths of what had an unexpected type, such as "relatedBreaches[2].pbid"; nil = nothing.
+	Skipped           []string                   // Paths of what had an unexpected type, such as "relatedBreaches[2].pbid", at most 100; nil = nothing.
 
 	unusual fieldSet // Fields that the values alone would encode differently.
 }

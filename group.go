@@ -26,7 +26,7 @@ type IncidentGroup struct {
 	Edges             []Edge                     // How its devices and hosts are connected.
 	Extra             map[string]json.RawMessage // Fields that this type doesn't know, and those of an unexpected type; nil = none.
 	Raw               json.RawMessage            // The group as it came; only when asked for with KeepRaw.
-	Skipped           []string                   // Paths of what had an unexpected type, such as "edges[2].start"; nil = nothing.
+	Skipped           []string                   // Paths of what had an unexpected type, such as "edges[2].start", at most 100; nil = nothing.
 
 	unusual fieldSet // Fields that the values alone would encode differently.
 }

@@ -259,3 +259,24 @@ func TestDecodeInvestigations(t *testing.T) {
 	_, err := decodeInvestigation([]byte(`[]`))
 	require.Error(t, err)
 }
+
+// Texts may be nested as deeply as JSON may, and each can be skipped and named.
+func TestDeepTexts(t *testing.T) {
+	t.Parallel()
+	const levels = 2_000
+	body := `[{"id":"deep","summary":` + strings.Repeat(`{"valueType":"formatString","value":"{}.","replacements":[`, levels) +
+		`{"valueType":5,"value":"in"}` + strings.Repeat(`]}`, levels) + `}]`
+	e := streamed(t, []byte(body), decodeEvent(false))[0]
+	assert.Equal(t, "in"+strings.Repeat(".", levels), e.Summary.String())
+	assert.Equal(t, []string{"summary" + strings.Repeat(".replacements[0]", levels) + ".valueType"}, e.Skipped)
+	assert.Empty(t, differences("", untyped(t, []byte(body)), untyped(t, []byte(encoded(t, []*IncidentEvent{e})))))
+}
+
+func TestSkippedIsBounded(t *testing.T) {
+	t.Parallel()
+	body := `[{"breachDevices":[` + strings.Repeat(`{"did":"x","sid":{"did":{}}},`, 1000) + `{}]}]`
+	e := streamed(t, []byte(body), decodeEvent(false))[0]
+	assert.Len(t, e.Skipped, 100)
+	assert.Equal(t, "breachDevices[49].sid", e.Skipped[99])
+	assert.Len(t, e.BreachDevices, 1001)
+}
