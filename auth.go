@@ -19,8 +19,9 @@ import (
 // sets headers. It must be safe for concurrent use. A request that carries a
 // date takes it from RequestTime(req.Context()).
 type Authenticator interface {
-	// Authenticate sets what proves the sender; an error keeps the request from
-	// being sent.
+	// Authenticate sets what proves the sender. An error keeps the request from
+	// being sent and ends the call: as it is if it is an ErrArgument, else joined
+	// with ErrConnection.
 	Authenticate(req *http.Request, body []byte) error
 }
 
@@ -45,6 +46,7 @@ type Refresher interface {
 // TokenAuth signs requests with an API token pair, as the Threat Visualizer API
 // documents it: DTAPI-Token, DTAPI-Date and DTAPI-Signature, an HMAC-SHA1. It is
 // immutable and safe for concurrent use. The tokens can't be had back from it.
+// NewTokenAuth makes one; the zero value is of no use.
 type TokenAuth struct {
 	// Closures, because no formatter, encoder or differ looks into them.
 	sign   func(req *http.Request, body []byte) error
@@ -71,7 +73,7 @@ func TokenDateLayout(layout string) TokenOption {
 }
 
 // TokenClock sets the clock that requests are dated with, instead of time.Now.
-// The client still corrects it to the appliance's.
+// The client still corrects it to the appliance's. nil is an ErrArgument.
 func TokenClock(now func() time.Time) TokenOption { return func(c *tokenConfig) { c.now = now } }
 
 // TokenClockOffset is added to the clock, for an appliance that expects dates in
@@ -94,7 +96,8 @@ func TokenSignEncodedQuery() TokenOption { return func(c *tokenConfig) { c.asSen
 
 // NewTokenAuth returns an Authenticator for an API token pair. Tokens that are
 // empty or hold white space, line breaks or other characters no token has are an
-// ErrArgument, as are options that make no sense. The error never quotes a token.
+// ErrArgument, as are options that make no sense. Where the runtime refuses
+// HMAC-SHA1 (GODEBUG=fips140=only) it is an ErrSignature. No error quotes a token.
 func NewTokenAuth(publicToken, privateToken string, opts ...TokenOption) (*TokenAuth, error) {
 	for _, token := range []struct{ name, value string }{{"public token", publicToken}, {"private token", privateToken}} {
 		if err := checkToken(token.name, token.value); err != nil {

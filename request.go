@@ -42,7 +42,8 @@ type Request struct {
 // out is a pointer that a JSON answer is decoded into, as encoding/json does; a
 // *[]byte, which gets the answer as it is; an io.Writer, which gets it as it
 // arrives, once its beginning has shown that it is no error and no login page; or
-// nil, to drop it. An empty answer to a read is an ErrDecode unless out is nil.
+// nil, to drop it. An empty answer to a read is an ErrDecode unless out is nil. An
+// error of the io.Writer ends the call and is wrapped.
 func (c *Client) Do(ctx context.Context, r *Request, out any) error { return c.core().do(ctx, r, out) }
 
 func (c *core) do(ctx context.Context, r *Request, out any) error {
