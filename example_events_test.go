@@ -45,7 +45,7 @@ func ExampleAIAnalystService_ListEvents() {
 func ExampleAIAnalystService_Events() {
 	srv := darktracetest.NewServer()
 	defer srv.Close()
-	srv.AddEvents(darktracetest.Incidents(1, 500)...)
+	srv.AddEvents(darktracetest.Incidents(1, 50)...)
 	client := srv.Client()
 
 	devices := map[string]bool{}
