@@ -93,8 +93,8 @@
 //
 //  1. A read (GET or HEAD) is sent again after 429, 502, 503 and 504, and when
 //     the connection failed or the headers of the answer were not there in time:
-//     3 times at most. Not after 500, and not once the answer was begun: a stream
-//     is not sent again after its first byte.
+//     3 times at most. Not after 500, and not once there are headers of a success:
+//     a stream that breaks is not begun anew.
 //  2. The wait before is random, up to 500 milliseconds, then 1 second, doubled
 //     each time to 30 seconds at most; or what Retry-After says, in seconds or as
 //     a date, if that is longer.
