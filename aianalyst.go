@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -34,7 +35,7 @@ func (s *AIAnalystService) GetEvent(ctx context.Context, eventID string) (*Incid
 		return nil, err
 	}
 	return first(ctx, s.client(), eventsPath, s.client().byID("uuid", eventID), decodeEvent(false), eventID,
-		func(e *IncidentEvent) bool { return e.ID == eventID })
+		func(e *IncidentEvent) bool { return e.ID == eventID || slices.Contains(e.Children, eventID) })
 }
 
 // ListEvents returns the incident events that Events would yield. The list holds
@@ -90,13 +91,15 @@ func (s *AIAnalystService) GetGroup(ctx context.Context, id string) (*IncidentGr
 	founding, isGroup := strings.CutPrefix(id, "g")
 	if isGroup {
 		group, err := first(ctx, s.client(), groupsPath, s.client().byID("groupid", id), decodeGroup(false), id,
-			func(g *IncidentGroup) bool { return g.ID == id })
+			func(g *IncidentGroup) bool { return g.ID == id || slices.Contains(g.PreviousIDs, id) })
 		if !errors.Is(err, ErrNotFound) || founding == "" {
 			return group, err
 		}
 	}
 	return first(ctx, s.client(), groupsPath, s.client().byID("uuid", founding), decodeGroup(false), id,
-		func(*IncidentGroup) bool { return true })
+		func(g *IncidentGroup) bool {
+			return slices.Contains(g.eventIDs(), founding) || slices.Contains(g.PreviousIDs, id)
+		})
 }
 
 // ListGroups returns the incidents that Groups would yield.
@@ -154,8 +157,8 @@ func (c *core) byID(key, id string) string {
 	return rest + "&" + key + "=" + id
 }
 
-// first returns the element that a look-up asks for: the one that is wanted, or
-// else the first.
+// first returns the first element that is what a look-up asks for. Others can
+// come from an appliance that does not know the parameter, and ignores it.
 func first[T any](ctx context.Context, c *core, path, query string, decode elementDecoder[T], id string, wanted func(*T) bool) (*T, error) {
 	reply, err := c.send(ctx, &call{method: http.MethodGet, path: path, query: query})
 	if err != nil {
@@ -163,12 +166,14 @@ func first[T any](ctx context.Context, c *core, path, query string, decode eleme
 	}
 	var found *T
 	err = decodeStream(bytes.NewBuffer(reply.data), decode, func(element *T) bool {
-		if found == nil || wanted(element) {
+		if found == nil && wanted(element) {
 			found = element
 		}
-		return true
+		return ctx.Err() == nil
 	})
 	switch {
+	case ctx.Err() != nil:
+		return nil, reply.broken(ErrConnection, "", contextError(ctx))
 	case err != nil:
 		return nil, reply.undecoded(err)
 	case found == nil:

@@ -90,7 +90,7 @@ func TestGroupParameters(t *testing.T) {
 
 func TestTheClientsLocale(t *testing.T) {
 	t.Parallel()
-	r := answering(200, `[{"id":"`+id1+`"}]`)
+	r := answering(200, `[{"id":"`+id1+`"},{"id":"g`+id1+`"}]`)
 	client := newClient(t, r, darktrace.WithLocale(darktrace.LocaleGerman))
 	_, err := client.AIAnalyst.GetEvent(t.Context(), id1)
 	require.NoError(t, err)
@@ -467,8 +467,8 @@ func TestListsRefuseBadOptions(t *testing.T) {
 		{groups(darktrace.GroupListOptions{Start: now, End: now.Add(-time.Second)}), order},
 		{stats, order},
 		{investigations, order},
-		{list(darktrace.EventListOptions{Start: time.Unix(-1, 0).UTC()}), "Start is before 1970: 1969-12-31 23:59:59 +0000 UTC"},
-		{list(darktrace.EventListOptions{End: time.Unix(-1, 0).UTC()}), "End is before 1970: 1969-12-31 23:59:59 +0000 UTC"},
+		{list(darktrace.EventListOptions{Start: time.Unix(-1, 0).UTC()}), "Start is not between 1970 and 2261: 1969-12-31 23:59:59 +0000 UTC"},
+		{list(darktrace.EventListOptions{End: time.Unix(-1, 0).UTC()}), "End is not between 1970 and 2261: 1969-12-31 23:59:59 +0000 UTC"},
 		{list(darktrace.EventListOptions{MinScore: -1}), "MinScore is -1; scores go from 0 to 100"},
 		{list(darktrace.EventListOptions{MaxScore: 100.5}), "MaxScore is 100.5; scores go from 0 to 100"},
 		{list(darktrace.EventListOptions{MinGroupScore: nan}), "MinGroupScore is NaN; scores go from 0 to 100"},

@@ -2,14 +2,11 @@ package darktrace
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"strings"
@@ -33,14 +30,15 @@ type reply struct {
 
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
-	left   int64 // bytes that the answer may still have
-	size   int64 // bytes read
-	err    error // what broke reading, classified
+	limit  atomic.Int64 // the duration that timer stands for
+	left   int64        // bytes that the answer may still have
+	size   int64        // bytes read
+	err    error        // what broke reading, classified
 	closed bool
 }
 
-// attempt sends a request once and classifies the answer. A reply that it
-// returns is success as far as its beginning shows, and must be closed.
+// attempt sends a request once and classifies the answer. Without an error the
+// reply is success as far as its beginning shows, and must be finished.
 func (c *core) attempt(ctx context.Context, k *call, number int) (*reply, error) {
 	r := &reply{client: c, call: k, ctx: ctx, number: number, started: time.Now(), left: c.maxSize}
 	if r.left == 0 {
@@ -52,26 +50,27 @@ func (c *core) attempt(ctx context.Context, k *call, number int) (*reply, error)
 	if err != nil || !k.stream {
 		r.finish(err)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return r, nil
+	return r, err
 }
 
 func (r *reply) exchange() error {
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	r.cancel = cancel
-	headers := r.client.timeout / 2
-	r.timer = time.AfterFunc(headers, func() { cancel(timeout(headers)) })
-	var trail *trail
+	r.limit.Store(int64(r.client.timeout / 2)) // For the headers.
+	r.timer = time.AfterFunc(r.client.timeout/2, func() { cancel(timeout(time.Duration(r.limit.Load()))) })
+	var trail *writeTrail
 	if r.call.write() {
-		trail, ctx = traced(ctx)
+		trail = new(writeTrail)
+		ctx = trail.follow(ctx, r.client.outer, cancel)
 	}
 	r.build(ctx)
 	if err := r.authenticate(); err != nil {
 		return err
 	}
 	resp, err := r.client.outer.RoundTrip(r.req) //nolint:bodyclose // finish closes it.
+	if err == nil && resp == nil {
+		err = errors.New("the transport returned neither an answer nor an error")
+	}
 	if err != nil {
 		return r.unanswered(err, trail)
 	}
@@ -79,13 +78,18 @@ func (r *reply) exchange() error {
 		resp.Body = http.NoBody
 	}
 	r.resp = resp
-	if r.call.stream {
+	r.limit.Store(int64(r.client.timeout))
+	if r.streams() {
 		r.timer.Stop() // From here on each Read has its own.
 	} else {
 		r.timer.Reset(r.client.timeout - time.Since(r.started))
 	}
 	return r.classify()
 }
+
+// streams reports whether the answer is read as it arrives, without a limit to
+// its time. An error's body is not.
+func (r *reply) streams() bool { return r.call.stream && r.resp.StatusCode/100 == 2 }
 
 // build makes the attempt's request, all but what authenticates it.
 func (r *reply) build(ctx context.Context) {
@@ -105,43 +109,33 @@ func (r *reply) build(ctx context.Context) {
 
 func (r *reply) authenticate() error {
 	err := r.client.auth.Authenticate(r.req, r.call.body)
-	if err == nil || errors.Is(err, ErrArgument) {
+	switch {
+	case errors.Is(err, ErrArgument):
 		return err
+	case err != nil:
+		return r.failed(ErrConnection, "not sent: authentication failed", err)
+	case r.req.Context().Err() != nil:
+		return r.failed(ErrConnection, "not sent", r.cause(r.req.Context().Err()))
+	case r.call.write():
+		return checkIdempotency(r.req.Header)
 	}
-	return r.failed(ErrConnection, "not sent: authentication failed", err)
+	return nil
 }
 
-// trail is how far the transport got with a request.
-type trail struct{ asked, sent atomic.Bool }
-
-// traced lets a transport leave a trail. A transport asks for a connection again
-// only when nothing was written on the one before.
-func traced(ctx context.Context) (*trail, context.Context) {
-	t := &trail{}
-	return t, httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { t.asked.Store(true); t.sent.Store(false) },
-		GotConn: func(httptrace.GotConnInfo) { t.sent.Store(true) },
-	})
-}
-
-// mayBeSent reports whether any byte of a request that failed so may have left.
-func (t *trail) mayBeSent(err error) bool {
-	if t.asked.Load() {
-		return t.sent.Load()
+// checkIdempotency refuses the headers that make net/http send a write again.
+func checkIdempotency(header http.Header) error {
+	for _, key := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
+		if _, ok := header[key]; ok {
+			return argument(key, "can't be sent: net/http takes it for leave to send a write twice")
+		}
 	}
-	// A transport that leaves no trail: only an error from before the
-	// connection stood proves anything.
-	var op *net.OpError
-	var dns *net.DNSError
-	var certificate *tls.CertificateVerificationError
-	dialed := errors.As(err, &op) && op.Op == "dial"
-	return !dialed && !errors.As(err, &dns) && !errors.As(err, &certificate)
+	return nil
 }
 
 // unanswered classifies an attempt that got no answer.
-func (r *reply) unanswered(err error, trail *trail) error {
+func (r *reply) unanswered(err error, trail *writeTrail) error {
 	err = r.cause(err)
-	if trail != nil && trail.mayBeSent(err) {
+	if trail != nil && trail.mayBeSent(err, r.client.ours) {
 		return r.failed(ErrOutcomeUnknown, hints[ErrOutcomeUnknown], err)
 	}
 	failure := r.failed(ErrConnection, connectionAdvice(err), err)
@@ -184,14 +178,14 @@ func (r *reply) readBody(p []byte) (int, error) {
 	if r.ctx.Err() != nil {
 		return 0, r.broken(ErrConnection, "", contextError(r.ctx))
 	}
-	if int64(len(p)) > r.left+1 {
+	if int64(len(p))-1 > r.left {
 		p = p[:r.left+1]
 	}
-	if r.call.stream {
+	if r.streams() {
 		r.timer.Reset(r.client.timeout)
 	}
 	n, err := r.resp.Body.Read(p)
-	if r.call.stream {
+	if r.streams() {
 		r.timer.Stop()
 	}
 	r.size += int64(n)
@@ -284,14 +278,21 @@ func (r *reply) redact(s string) string {
 		}
 		for _, value := range values {
 			_, credentials, _ := strings.Cut(value, " ")
-			for _, secret := range []string{value, credentials} {
-				if len(secret) >= 6 {
-					s = strings.ReplaceAll(s, secret, "[redacted]")
-				}
-			}
+			s = blank(blank(s, value), credentials)
 		}
 	}
+	for _, cookie := range r.req.Cookies() {
+		s = blank(s, cookie.Value)
+	}
 	return s
+}
+
+// blank takes a secret out of s, unless it is so short that it could be a word.
+func blank(s, secret string) string {
+	if len(secret) < 6 {
+		return s
+	}
+	return strings.ReplaceAll(s, secret, "[redacted]")
 }
 
 // finish logs the attempt and frees its connection: for reuse when all was read,

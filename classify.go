@@ -9,9 +9,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +30,7 @@ const (
 type answer struct {
 	write    bool
 	status   int
+	area     string // the first segment of the path, under which the appliance reports
 	host     string // that was asked
 	location string
 	html     bool   // the Content-Type says so
@@ -38,7 +41,7 @@ type answer struct {
 // failure: the beginning of a stream or of an error, else everything.
 func (r *reply) classify() error {
 	a := answer{
-		write: r.call.write(), status: r.resp.StatusCode, host: r.req.URL.Hostname(),
+		write: r.call.write(), status: r.resp.StatusCode, area: strings.Split(r.call.path, "/")[1], host: r.req.URL.Hostname(),
 		location: r.resp.Header.Get("Location"),
 		html:     strings.HasPrefix(strings.ToLower(r.resp.Header.Get("Content-Type")), "text/html"),
 	}
@@ -101,6 +104,8 @@ func (a *answer) classify() (code string, kind error) {
 		return code, ErrPermission
 	case a.status == http.StatusNotFound:
 		return code, ErrNotFound
+	case a.status == http.StatusProxyAuthRequired:
+		return code, ErrLogin
 	case a.status == http.StatusTooManyRequests:
 		return code, ErrRateLimited
 	case a.status < 500 && a.status != http.StatusRequestTimeout:
@@ -122,7 +127,11 @@ func (a *answer) classifySuccess() (code string, kind error) {
 	case first != '{' || !a.write && len(a.body) >= envelopeSize:
 		return "", nil
 	}
-	if code = failureCode(a.body); code != "" {
+	keys := []string{"error", "status", "response", a.area}
+	if a.write {
+		keys = nil // Whatever it says is about the write.
+	}
+	if code = failureCode(a.body, keys...); code != "" {
 		return code, ErrRejected
 	}
 	return "", nil
@@ -136,9 +145,11 @@ func (a *answer) classifyMasters() (code string, kind error) {
 		return "", nil // Decoding says what is wrong with it.
 	}
 	for _, master := range masters {
-		if code = failureCode(master); code == "" {
+		word := failureCode(master)
+		if word == "" && firstByte(master) == '{' {
 			return "", nil
 		}
+		code = cmp.Or(code, word)
 	}
 	return code, ErrRejected
 }
@@ -157,7 +168,7 @@ func (a *answer) classifyRedirect() (code string, kind error) {
 	switch {
 	case leadsTo("/403"):
 		return message, ErrPermission
-	case message != "", otherHost && body == "":
+	case message != "", otherHost:
 		return message, ErrLogin
 	case leadsTo("/login"):
 		return message, ErrEndpoint
@@ -165,45 +176,40 @@ func (a *answer) classifyRedirect() (code string, kind error) {
 	return message, ErrLogin
 }
 
-// failureCode returns the appliance's own word for a failure; "" for none.
-func failureCode(body []byte) string {
-	word, message := failureWord(body)
-	return cmp.Or(word, message)
-}
-
-// failureWord finds in an object, or in one of a list, the value by which the
-// appliance reports a failure, under whichever key: "ERROR", or what ends in it.
-// Failing that, message is what the key "error" holds.
-func failureWord(body []byte) (word, message string) {
+// failureCode returns the word by which the appliance reports a failure: a value
+// of an object, or of one in a list, that is "ERROR" or ends in it, or failing
+// that what the key "error" holds; "" for none. It may stand under any key, but
+// beside other members only under one of keys, if any are given: there it could
+// be data.
+func failureCode(body []byte, keys ...string) string {
 	var list []json.RawMessage
 	if firstByte(body) == '[' && json.Unmarshal(body, &list) == nil {
 		for _, element := range list {
-			if word, message = failureWord(element); word != "" {
-				break
+			if code := failureCode(element, keys...); code != "" {
+				return code
 			}
 		}
-		return word, message
 	}
 	var members map[string]json.RawMessage
 	if firstByte(body) != '{' || json.Unmarshal(body, &members) != nil {
-		return "", ""
+		return ""
 	}
 	for key, raw := range members {
 		var value string
-		if json.Unmarshal(raw, &value) != nil {
-			if text := string(raw); key == "error" && text != "null" && text != "false" {
-				message = text
-			}
-			continue
-		}
-		switch {
-		case value == "ERROR" || strings.HasSuffix(value, " ERROR"):
-			word = value
-		case key == "error":
-			message = value
+		if json.Unmarshal(raw, &value) == nil && (value == "ERROR" || strings.HasSuffix(value, " ERROR")) &&
+			(keys == nil || len(members) == 1 || slices.Contains(keys, key)) {
+			return value
 		}
 	}
-	return word, message
+	raw := members["error"]
+	if len(raw) == 0 || string(raw) == "null" || string(raw) == "false" {
+		return ""
+	}
+	var message string
+	if json.Unmarshal(raw, &message) == nil {
+		return message
+	}
+	return string(raw)
 }
 
 // firstByte returns the first byte that is not white space; 0 if there is none.
@@ -216,6 +222,9 @@ func firstByte(data []byte) byte {
 
 // snippet returns the printable beginning of a text, with secrets blanked.
 func (r *reply) snippet(text []byte) string {
+	if len(text) >= errorBodySize { // The end may be half a secret.
+		text = text[:errorBodySize-snippetSize]
+	}
 	printable := strings.Map(func(c rune) rune {
 		if unicode.IsSpace(c) {
 			return ' '
@@ -225,7 +234,7 @@ func (r *reply) snippet(text []byte) string {
 		}
 		return c
 	}, r.redact(string(text)))
-	printable = strings.ToValidUTF8(printable, "")
+	printable = r.redact(strings.ToValidUTF8(printable, "")) // What was taken out may have hidden some.
 	if len(printable) > snippetSize {
 		printable = strings.ToValidUTF8(printable[:snippetSize], "")
 	}
@@ -235,8 +244,9 @@ func (r *reply) snippet(text []byte) string {
 // retryAfter reads a Retry-After header: seconds, or a date on the appliance's
 // clock.
 func retryAfter(header string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseInt(header, 10, 32); err == nil {
-		return time.Duration(max(seconds, 0)) * time.Second
+	const most = math.MaxInt64 / int64(time.Second)
+	if seconds, err := strconv.ParseInt(header, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(max(seconds, 0), most)) * time.Second
 	}
 	date, err := http.ParseTime(header)
 	if err != nil {

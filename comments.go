@@ -38,7 +38,7 @@ func (s *AIAnalystService) ListComments(ctx context.Context, eventID string) ([]
 	if err != nil {
 		return nil, reply.undecoded(err)
 	}
-	return comments, nil
+	return slices.Concat([]*Comment{}, comments), nil
 }
 
 // PostComment writes a comment on an event. A nil error means that the appliance
@@ -48,13 +48,8 @@ func (s *AIAnalystService) ListComments(ctx context.Context, eventID string) ([]
 //
 // Threat Visualizer API: POST /aianalyst/incident/comments, since 6.0.2.
 func (s *AIAnalystService) PostComment(ctx context.Context, eventID, message string) error {
-	switch err := checkID("eventID", eventID); {
-	case err != nil:
+	if err := checkComment(eventID, message); err != nil {
 		return err
-	case strings.TrimSpace(message) == "":
-		return argument("message", "is empty")
-	case !utf8.ValidString(message):
-		return argument("message", "is not valid UTF-8")
 	}
 	return s.client().do(ctx, &Request{Method: http.MethodPost, Path: commentsPath, JSON: struct {
 		EventID string `json:"incident_id"`
@@ -71,6 +66,9 @@ func (s *AIAnalystService) PostComment(ctx context.Context, eventID, message str
 //
 // Threat Visualizer API: GET and POST /aianalyst/incident/comments.
 func (s *AIAnalystService) PostCommentVerified(ctx context.Context, eventID, message string) (*Comment, error) {
+	if err := checkComment(eventID, message); err != nil {
+		return nil, err
+	}
 	before, err := s.sameComments(ctx, eventID, message)
 	if err != nil {
 		return nil, err
@@ -89,6 +87,16 @@ func (s *AIAnalystService) PostCommentVerified(ctx context.Context, eventID, mes
 		return nil, s.client().notStored(commentsPath, "the event's list of comments", writeErr)
 	}
 	return slices.MaxFunc(after, func(a, b *Comment) int { return cmp.Compare(a.Time, b.Time) }), nil
+}
+
+func checkComment(eventID, message string) error {
+	switch {
+	case strings.TrimSpace(message) == "":
+		return argument("message", "is empty")
+	case !utf8.ValidString(message):
+		return argument("message", "is not valid UTF-8")
+	}
+	return checkID("eventID", eventID)
 }
 
 // sameComments returns the comments on an event that read as message does.

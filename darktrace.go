@@ -38,6 +38,7 @@ type core struct {
 	auth     Authenticator
 	outer    http.RoundTripper // what requests go through
 	inner    http.RoundTripper // what holds the connections
+	ours     bool              // outer is the transport that this package makes
 	header   http.Header       // sent with every request
 	timeout  time.Duration
 	maxSize  int64
@@ -68,11 +69,14 @@ func NewClient(baseURL string, auth Authenticator, opts ...Option) (*Client, err
 		retry:  DefaultRetryPolicy(),
 	}
 	for _, opt := range opts {
+		if opt == nil {
+			continue
+		}
 		if err := opt(&config); err != nil {
 			return nil, err
 		}
 	}
-	outer, inner, err := config.roundTripper()
+	outer, inner, ours, err := config.roundTripper()
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +87,7 @@ func NewClient(baseURL string, auth Authenticator, opts ...Option) (*Client, err
 		config.timeout = defaultTimeout
 	}
 	c := &core{
-		base: base, auth: auth, outer: outer, inner: inner, header: config.header,
+		base: base, auth: auth, outer: outer, inner: inner, ours: ours, header: config.header,
 		timeout: config.timeout, maxSize: config.maxSize, retry: config.retry,
 		locale: config.locale, logger: config.logger,
 		clock: &clock{now: time.Now}, cooldown: &cooldown{},
@@ -115,10 +119,9 @@ func parseBaseURL(raw string) (*url.URL, error) {
 		raw = "https://" + raw
 	}
 	u, err := url.Parse(raw)
-	var parse *url.Error
 	switch {
-	case errors.As(err, &parse):
-		return nil, argument(name, "can't be understood: %v", parse.Err)
+	case err != nil: // It may quote a password.
+		return nil, argument(name, "can't be understood; is its port a number, and is a character not escaped?")
 	case u.User != nil:
 		return nil, argument(name, "has user info; credentials belong in an Authenticator")
 	case u.Scheme != "http" && u.Scheme != "https":
@@ -218,10 +221,16 @@ func (c *core) warnings() *slog.Logger {
 	return slog.Default()
 }
 
-// redact blanks what TokenAuth and WithHeader hold wherever it stands in s.
+// redact blanks the tokens of a TokenAuth and the values of WithHeader wherever
+// they stand in s.
 func (c *core) redact(s string) string {
 	if tokens, ok := c.auth.(*TokenAuth); ok {
 		s = tokens.redact(s)
+	}
+	for key, values := range c.header {
+		if key != "Accept" && key != "User-Agent" {
+			s = blank(s, values[0])
+		}
 	}
 	return s
 }

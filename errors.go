@@ -135,6 +135,16 @@ type callError struct {
 func (e *callError) Error() string   { return e.text }
 func (e *callError) Unwrap() []error { return e.causes() }
 
+// unquotable stands for a cause whose text holds a secret: it answers errors.Is,
+// and gives nothing else away.
+type unquotable struct {
+	text string
+	is   func(target error) bool
+}
+
+func (e *unquotable) Error() string        { return e.text }
+func (e *unquotable) Is(target error) bool { return e.is(target) }
+
 func newCallError(text string, causes ...error) *callError {
 	return &callError{text: text, causes: func() []error { return causes }}
 }
@@ -148,7 +158,12 @@ func failed(kind error, method, path, what string, cause error, redact func(stri
 	if cause == nil {
 		return newCallError(text, kind)
 	}
-	return newCallError(text+": "+redact(cause.Error()), kind, cause)
+	said := redact(cause.Error())
+	if said != cause.Error() {
+		quoting := cause
+		cause = &unquotable{said, func(target error) bool { return errors.Is(quoting, target) }}
+	}
+	return newCallError(text+": "+said, kind, cause)
 }
 
 // argument makes an ErrArgument that names the argument.
@@ -166,7 +181,8 @@ type BatchError struct {
 	// NotSent holds the ids that were not sent, because what stopped an earlier
 	// request would have stopped theirs.
 	NotSent []string
-	// Failed holds the ids that were refused, with the reason.
+	// Failed holds the ids that were refused or could not be sent, with the
+	// reason.
 	Failed map[string]error
 	// Unknown holds the ids that were sent and may or may not have been carried
 	// out; each error is ErrOutcomeUnknown.

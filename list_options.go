@@ -180,11 +180,12 @@ func firstError(errs ...error) error {
 }
 
 func checkWindow(start, end time.Time) error {
+	const last = 2261 // Later times are beyond what go-querystring can encode.
 	switch {
-	case !start.IsZero() && start.UnixMilli() <= 0:
-		return argument("Start", "is before 1970: %v", start)
-	case !end.IsZero() && end.UnixMilli() <= 0:
-		return argument("End", "is before 1970: %v", end)
+	case !start.IsZero() && (start.UnixMilli() <= 0 || start.Year() > last):
+		return argument("Start", "is not between 1970 and %d: %v", last, start)
+	case !end.IsZero() && (end.UnixMilli() <= 0 || end.Year() > last):
+		return argument("End", "is not between 1970 and %d: %v", last, end)
 	case !start.IsZero() && !end.IsZero() && start.After(end):
 		return argument("Start", "(%v) is after End (%v)", start.UTC().Format(time.RFC3339), end.UTC().Format(time.RFC3339))
 	}

@@ -192,8 +192,12 @@ func setHeader(header http.Header, key, value, argumentName string) error {
 	switch {
 	case key == "":
 		return argument(argumentName, "has an empty key")
-	case strings.ContainsAny(value, "\r\n\x00"):
-		return argument(argumentName, "has a line break in the value of %s", canonical)
+	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
+		return argument(argumentName, "has a line break or control character in the value of %s", canonical)
+	case canonical == "User-Agent" && strings.TrimSpace(value) == "":
+		return argument(argumentName, "has an empty User-Agent, which gateways refuse")
+	case strings.HasSuffix(canonical, "Idempotency-Key"):
+		return checkIdempotency(http.Header{canonical: nil})
 	case strings.HasPrefix(canonical, "Dtapi-"), canonical == "Content-Length", canonical == "Content-Type",
 		canonical == "Host", canonical == "Transfer-Encoding":
 		return argument(argumentName, "can't set %s, the client does", canonical)
@@ -209,11 +213,11 @@ func WithRetryPolicy(policy RetryPolicy) Option {
 			return argument("WithRetryPolicy", "has a negative value")
 		}
 		defaults := DefaultRetryPolicy()
-		if policy.MinBackoff == 0 {
-			policy.MinBackoff = defaults.MinBackoff
-		}
 		if policy.MaxBackoff == 0 {
 			policy.MaxBackoff = max(defaults.MaxBackoff, policy.MinBackoff)
+		}
+		if policy.MinBackoff == 0 {
+			policy.MinBackoff = min(defaults.MinBackoff, policy.MaxBackoff)
 		}
 		if policy.MinBackoff > policy.MaxBackoff {
 			return argument("WithRetryPolicy", "has MinBackoff above MaxBackoff")
@@ -268,8 +272,8 @@ func WithLocale(locale Locale) Option {
 // integrations live with 10 to 120.
 func WithRateLimit(perMinute int) Option {
 	return func(c *config) error {
-		if perMinute < 0 {
-			return argument("WithRateLimit", "is negative: %d", perMinute)
+		if perMinute < 0 || perMinute > 100_000 {
+			return argument("WithRateLimit", "is %d; 0 to 100,000 can be", perMinute)
 		}
 		c.perMinute = perMinute
 		return nil
@@ -277,21 +281,21 @@ func WithRateLimit(perMinute int) Option {
 }
 
 // roundTripper builds what sends the requests, and returns beside it the
-// transport that holds the connections.
-func (c *config) roundTripper() (outer, inner http.RoundTripper, err error) {
+// transport that holds the connections, and whether both are the client's own.
+func (c *config) roundTripper() (outer, inner http.RoundTripper, ours bool, err error) {
 	switch {
 	case c.client != nil && c.transport != nil:
-		return nil, nil, argument("options", "contradict each other: WithHTTPClient and WithTransport")
+		return nil, nil, false, argument("options", "contradict each other: WithHTTPClient and WithTransport")
 	case c.client != nil && c.dialOption != "":
-		return nil, nil, argument("options", "contradict each other: %s can't change the transport of WithHTTPClient; set it there", c.dialOption)
+		return nil, nil, false, argument("options", "contradict each other: %s can't change the transport of WithHTTPClient; set it there", c.dialOption)
 	case c.transport != nil && c.dialOption != "":
-		return nil, nil, argument("options", "contradict each other: %s can't change the transport of WithTransport; set it there", c.dialOption)
+		return nil, nil, false, argument("options", "contradict each other: %s can't change the transport of WithTransport; set it there", c.dialOption)
 	case c.transport != nil:
 		inner = c.transport
 	case c.client != nil && c.client.Transport != nil:
 		inner = c.client.Transport
 	default:
-		inner = c.newTransport()
+		inner, ours = c.newTransport(), c.client == nil && len(c.middlewares) == 0
 	}
 	outer = inner
 	if c.client != nil && c.client.Jar != nil {
@@ -299,10 +303,10 @@ func (c *config) roundTripper() (outer, inner http.RoundTripper, err error) {
 	}
 	for i := len(c.middlewares) - 1; i >= 0; i-- {
 		if outer = c.middlewares[i](outer); outer == nil {
-			return nil, nil, argument("WithMiddleware", "returned nil")
+			return nil, nil, false, argument("WithMiddleware", "returned nil")
 		}
 	}
-	return outer, inner, nil
+	return outer, inner, ours, nil
 }
 
 // newTransport does what http.DefaultTransport does, for more callers at once
@@ -322,6 +326,8 @@ func (c *config) newTransport() *http.Transport {
 		MaxIdleConnsPerHost:   idlePerHost,
 		IdleConnTimeout:       90 * time.Second,
 		ExpectContinueTimeout: time.Second,
+		// Without pings a connection that a firewall has dropped is used for ever.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf16"
@@ -51,7 +52,11 @@ func (c *core) do(ctx context.Context, r *Request, out any) error {
 	if err != nil {
 		return err
 	}
-	_, k.stream = out.(io.Writer)
+	if _, k.stream = out.(io.Writer); !k.stream && out != nil {
+		if v := reflect.ValueOf(out); v.Kind() != reflect.Pointer || v.IsNil() {
+			return argument("out", "is a %T; it has to be a pointer, an io.Writer or nil", out)
+		}
+	}
 	reply, err := c.send(ctx, k)
 	if err != nil {
 		return err
@@ -65,8 +70,8 @@ func (c *core) do(ctx context.Context, r *Request, out any) error {
 	}
 	switch out := out.(type) {
 	case nil:
-		if k.write() && !json.Valid(reply.data) {
-			return reply.undecoded(errors.New("it is no JSON"))
+		if first := firstByte(reply.data); k.write() && (first != '{' && first != '[' || !json.Valid(reply.data)) {
+			return reply.undecoded(errors.New("it is no JSON object"))
 		}
 	case *[]byte:
 		*out = reply.data
@@ -120,7 +125,7 @@ func (r *Request) call() (*call, error) {
 	if len(r.Header) > 0 {
 		k.header = make(http.Header, len(r.Header))
 		for key, values := range r.Header {
-			for _, value := range values {
+			for _, value := range append(values[:len(values):len(values)], "none") { // So that the key is checked anyway.
 				if err := setHeader(k.header, key, value, "Request.Header"); err != nil {
 					return nil, err
 				}
@@ -157,12 +162,16 @@ func checkSegments(name, path string) error {
 	if strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r >= 0x7f }) || strings.ContainsAny(path, `?#\`) {
 		return argument(name, "must be an escaped path without a query: %q", path)
 	}
+	if unescaped, err := url.PathUnescape(path); err == nil && (&url.URL{Path: unescaped, RawPath: path}).EscapedPath() != path {
+		return argument(name, "must be an escaped path without a query: %q", path)
+	}
 	for segment := range strings.SplitSeq(path, "/") {
 		decoded, err := url.PathUnescape(segment)
 		switch {
 		case err != nil:
 			return argument(name, "is not escaped properly: %v", err)
-		case decoded == "." || decoded == "..":
+		case slices.ContainsFunc(strings.FieldsFunc(decoded, func(r rune) bool { return r == '/' || r == '\\' }),
+			func(part string) bool { return part == "." || part == ".." }):
 			return argument(name, "has a dot segment: %q", path)
 		case strings.ContainsAny(decoded, "\r\n\x00"):
 			return argument(name, "hides a line break: %q", path)

@@ -62,7 +62,7 @@ func TestDoRefuses(t *testing.T) {
 		{&darktrace.Request{Path: "/a/%2e%2E/b"}, `Request.Path has a dot segment: "/a/%2e%2E/b"`},
 		{&darktrace.Request{Path: "/a%0d%0ab"}, `Request.Path hides a line break: "/a%0d%0ab"`},
 		{&darktrace.Request{Path: "/a%zz"}, `Request.Path is not escaped properly: invalid URL escape "%zz"`},
-		{&darktrace.Request{Path: "/a", Header: http.Header{"X": {"a\r\nb"}}}, "Request.Header has a line break in the value of X"},
+		{&darktrace.Request{Path: "/a", Header: http.Header{"X": {"a\r\nb"}}}, "Request.Header has a line break or control character in the value of X"},
 		{&darktrace.Request{Path: "/a", Header: http.Header{"Dtapi-Date": {"now"}}}, "Request.Header can't set Dtapi-Date, the client does"},
 		{&darktrace.Request{Path: "/a", Header: http.Header{"A\nB": {"x"}}}, `Request.Header has a key that is no header name: "A\nB"`},
 		{&darktrace.Request{Method: "POST", Path: "/a", Form: url.Values{}, JSON: 1}, "Request has both Form and JSON"},

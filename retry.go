@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -74,15 +73,18 @@ func (c *core) send(ctx context.Context, k *call) (*reply, error) {
 		errors.As(err, &answer)
 		switch {
 		case ctx.Err() != nil:
+			if !errors.Is(err, ctx.Err()) {
+				err = fmt.Errorf("%w: %w", err, contextError(ctx))
+			}
 			return nil, err
 		case answer != nil && !resigned && c.resign(answer, correction):
 			resigned = true
 			continue
-		case answer != nil && !refreshed && refusesCredentials(answer):
+		case answer != nil && !refreshed && refusesCredentials(answer, k):
 			refreshed = true
 			again, refreshErr := c.refresh(ctx, answer)
 			if refreshErr != nil {
-				return nil, failed(answer.kind, k.method, k.path, "", errors.Join(answer, refreshErr), c.redact)
+				return nil, reply.failed(answer.kind, "renewing the credentials failed", errors.Join(answer, refreshErr))
 			}
 			if again {
 				continue
@@ -147,7 +149,12 @@ func (c *core) resign(answer *APIError, used time.Duration) bool {
 	return false
 }
 
-func refusesCredentials(answer *APIError) bool {
+// refusesCredentials reports whether credentials may be why an answer refused a
+// request. A page with status 200 does not prove that a write was refused.
+func refusesCredentials(answer *APIError, k *call) bool {
+	if k.write() && answer.StatusCode/100 == 2 {
+		return false
+	}
 	return errors.Is(answer, ErrSignature) || errors.Is(answer, ErrDate) ||
 		errors.Is(answer, ErrLogin) || errors.Is(answer, ErrPermission)
 }
@@ -161,46 +168,49 @@ func (c *core) refresh(ctx context.Context, answer *APIError) (bool, error) {
 	return refresher.Refresh(ctx, answer)
 }
 
-// waitTurn waits until another call's 429 and the rate limit allow a request.
+// waitTurn waits until other calls' 429 and the rate limit allow a request.
 func (c *core) waitTurn(ctx context.Context, k *call) error {
-	if ctx.Err() != nil {
-		return failed(ErrConnection, k.method, k.path, "not sent", contextError(ctx), c.redact)
+	what := "not sent"
+	for {
+		if ctx.Err() != nil {
+			return failed(ErrConnection, k.method, k.path, what, contextError(ctx), c.redact)
+		}
+		wait := c.cooldown.left()
+		if wait <= 0 && c.limiter != nil {
+			wait = c.limiter.take(time.Now())
+		}
+		if wait <= 0 {
+			return nil
+		}
+		what = fmt.Sprintf("not sent: requests have to wait for %v", wait.Round(time.Millisecond))
+		if passesDeadline(ctx, wait) {
+			return failed(ErrRateLimited, k.method, k.path, what+", which would pass the deadline", context.DeadlineExceeded, c.redact)
+		}
+		_ = sleep(ctx, wait)
 	}
-	start := c.cooldown.earliest(time.Now())
-	if c.limiter != nil {
-		start = c.limiter.reserve(start)
-	}
-	wait := time.Until(start)
-	if wait <= 0 {
-		return nil
-	}
-	what := fmt.Sprintf("not sent: requests have to wait for %v", wait.Round(time.Millisecond))
-	if passesDeadline(ctx, wait) {
-		return failed(ErrRateLimited, k.method, k.path, what+", which would pass the deadline", context.DeadlineExceeded, c.redact)
-	}
-	if err := sleep(ctx, wait); err != nil {
-		return failed(ErrConnection, k.method, k.path, what, err, c.redact)
-	}
-	return nil
 }
 
 // cooldown is the time before which no request is sent, since a 429 said so.
-type cooldown struct{ end atomic.Int64 }
+type cooldown struct {
+	mu  sync.Mutex
+	end time.Time
+}
 
 func (c *cooldown) extend(end time.Time) {
-	for {
-		old := c.end.Load()
-		if end.UnixNano() <= old || c.end.CompareAndSwap(old, end.UnixNano()) {
-			return
-		}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if end.After(c.end) {
+		c.end = end
 	}
 }
 
-func (c *cooldown) earliest(now time.Time) time.Time {
-	if end := time.Unix(0, c.end.Load()); end.After(now) {
-		return end
+func (c *cooldown) left() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.end.IsZero() {
+		return 0
 	}
-	return now
+	return time.Until(c.end)
 }
 
 // limiter holds the starts of the last requests, as many as a minute allows.
@@ -210,16 +220,16 @@ type limiter struct {
 	next   int
 }
 
-// reserve books a request and returns when it may start.
-func (l *limiter) reserve(start time.Time) time.Time {
+// take returns how long to wait before asking again; 0 lets a request go now.
+func (l *limiter) take(now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if oldest := l.starts[l.next]; !oldest.IsZero() && oldest.Add(time.Minute).After(start) {
-		start = oldest.Add(time.Minute)
+	if oldest := l.starts[l.next]; !oldest.IsZero() && now.Sub(oldest) < time.Minute {
+		return time.Minute - now.Sub(oldest)
 	}
-	l.starts[l.next] = start
+	l.starts[l.next] = now
 	l.next = (l.next + 1) % len(l.starts)
-	return start
+	return 0
 }
 
 func passesDeadline(ctx context.Context, wait time.Duration) bool {
