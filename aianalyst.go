@@ -55,13 +55,21 @@ func (s *AIAnalystService) ListEvents(ctx context.Context, opts *EventListOption
 //
 // Threat Visualizer API: GET /aianalyst/incidentevents.
 func (s *AIAnalystService) Events(ctx context.Context, opts *EventListOptions) iter.Seq2[*IncidentEvent, error] {
+	return s.events(ctx, opts, nil)
+}
+
+// events is Events with a decoder of the caller's, unless that is nil.
+func (s *AIAnalystService) events(ctx context.Context, opts *EventListOptions, decode elementDecoder[IncidentEvent]) iter.Seq2[*IncidentEvent, error] {
 	return func(yield func(*IncidentEvent, error) bool) {
 		var o EventListOptions
 		if opts != nil {
 			o = *opts
 		}
+		if decode == nil {
+			decode = decodeEvent(o.KeepRaw)
+		}
 		query, err := o.encode(s.client().locale)
-		l := list[IncidentEvent]{eventsPath, query, decodeEvent(o.KeepRaw), "uuid", o.EventIDs, func(e *IncidentEvent) (string, []string) {
+		l := list[IncidentEvent]{eventsPath, query, decode, "uuid", o.EventIDs, func(e *IncidentEvent) (string, []string) {
 			return e.ID, []string{e.ID}
 		}}
 		if len(o.EventIDs) == 0 {

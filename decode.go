@@ -208,6 +208,28 @@ func (c *cursor) fields(extra *map[string]json.RawMessage, flags fieldSet, membe
 	return unusual, nil
 }
 
+// eventID returns the id of an event and reads no further; nil when it has none.
+func (c *cursor) eventID() []byte {
+	if !c.enter('{') {
+		return nil
+	}
+	for c.more('}') {
+		if string(c.name()) != "id" {
+			c.skip()
+			continue
+		}
+		if c.peek() != '"' {
+			return nil
+		}
+		id, escaped := c.quoted()
+		if escaped {
+			id = c.unquoted(id)
+		}
+		return id
+	}
+	return nil
+}
+
 func (c *cursor) event(e *IncidentEvent) (err error) {
 	e.unusual, err = c.fields(&e.Extra, eventFlags, func(name []byte) (fieldSet, outcome) {
 		switch string(name) {
