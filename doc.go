@@ -65,8 +65,8 @@
 //     Grant it.
 //   - [ErrEndpoint]: the appliance does not have the endpoint. Check its version
 //     and the base URL.
-//   - [ErrLogin]: a login page or a redirect instead of data. Check the base URL
-//     and the kind of credentials.
+//   - [ErrLogin]: a login page or a redirect instead of data, or a proxy that wants
+//     a password. Check the base URL and the kind of credentials.
 //   - [ErrInput]: the appliance refused an argument. Mend the call.
 //   - [ErrNotFound]: there is nothing of that id. Drop it.
 //   - [ErrRateLimited]: too many requests; what was asked for was not done. Try
@@ -104,15 +104,16 @@
 //  4. After a 429 all calls of the client wait that long, writes too. One whose
 //     deadline that would pass is ErrRateLimited at once, and not sent.
 //  5. A write is never sent again but for the next two rules, which hold for
-//     reads and writes: what is refused there was not carried out. (net/http
-//     would, if you gave a write the header Idempotency-Key. Don't.)
+//     reads and writes: what is refused there was not carried out. A header
+//     that would have net/http do it, Idempotency-Key, is an ErrArgument.
 //  6. A refused date while the clocks are a minute or more apart, or a refused
 //     signature while they are 5 minutes or more apart, corrects the client's
 //     clock from then on, by the Date of the answer. The request is signed and
 //     sent once more.
 //  7. When an Authenticator is a [Refresher] and a request ends with ErrSignature,
 //     ErrDate, ErrLogin or ErrPermission, Refresh is asked once, and decides
-//     whether it is sent once more.
+//     whether it is sent once more. A write that got a login page with a status
+//     of success is not: that proves nothing.
 //
 // The numbers of rules 1 and 2 are those of [DefaultRetryPolicy]. The zero
 // [RetryPolicy] switches rules 1 to 4 off.

@@ -27,7 +27,8 @@ var (
 	ErrPermission = errors.New("permission missing")
 	// ErrEndpoint means that the appliance does not have this endpoint.
 	ErrEndpoint = errors.New("unknown endpoint")
-	// ErrLogin means that a login page or a redirect came where data was due.
+	// ErrLogin means that a login page or a redirect came where data was due, or
+	// that a proxy wants a password (407).
 	ErrLogin = errors.New("login demanded")
 	// ErrInput means that the appliance, or a proxy, refused an argument: 400 and
 	// every other 4xx that has no kind of its own.

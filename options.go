@@ -175,7 +175,7 @@ func WithUserAgent(userAgent string) Option {
 }
 
 // WithHeader adds a header to every request, such as the one by which a gateway
-// learns the author of a write. The headers that sign a request can't be set.
+// learns the author of a write. What can't be set is as in Request.Header.
 func WithHeader(key, value string) Option {
 	return func(c *config) error { return setHeader(c.header, key, value, "WithHeader") }
 }
@@ -268,8 +268,8 @@ func WithLocale(locale Locale) Option {
 
 // WithRateLimit holds the client to a number of requests in any minute, retries
 // included; calls wait for their turn, and one whose deadline that would pass is
-// ErrRateLimited at once. 0 means no limit. The appliance publishes none;
-// integrations live with 10 to 120.
+// ErrRateLimited at once. 0 means no limit, 100,000 is the most. The appliance
+// publishes none; integrations live with 10 to 120.
 func WithRateLimit(perMinute int) Option {
 	return func(c *config) error {
 		if perMinute < 0 || perMinute > 100_000 {

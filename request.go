@@ -33,7 +33,8 @@ type Request struct {
 	// together are an ErrArgument.
 	JSON any
 	// Header is added to what the client sends. The headers that authenticate a
-	// request and describe its body can't be set.
+	// request and describe its body can't be set, nor an Idempotency-Key, by which
+	// net/http would send a write twice.
 	Header http.Header
 }
 

@@ -28,9 +28,11 @@ import (
 type RetryPolicy struct {
 	// MaxRetries is how often a read is sent again at most.
 	MaxRetries int
-	// MinBackoff bounds the wait before the first retry; 0 is the default's.
+	// MinBackoff bounds the wait before the first retry; 0 is the default's, or
+	// MaxBackoff if that is less.
 	MinBackoff time.Duration
-	// MaxBackoff bounds the wait before any retry; 0 is the default's.
+	// MaxBackoff bounds the wait before any retry; 0 is the default's, or
+	// MinBackoff if that is more.
 	MaxBackoff time.Duration
 }
 
