@@ -38,7 +38,10 @@ func (s *AIAnalystService) ListComments(ctx context.Context, eventID string) ([]
 	if err != nil {
 		return nil, reply.undecoded(err)
 	}
-	return slices.Concat([]*Comment{}, comments), nil
+	if comments == nil {
+		comments = []*Comment{}
+	}
+	return comments, nil
 }
 
 // PostComment writes a comment on an event. A nil error means that the appliance

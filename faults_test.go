@@ -49,7 +49,7 @@ func TestACommentIsReceivedOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := newServer(t)
-			client := srv.Client(withRetries, darktrace.WithTimeout(200*time.Millisecond), darktrace.WithMaxResponseSize(1<<20))
+			client := srv.Client(withRetries, darktrace.WithTimeout(time.Second), darktrace.WithMaxResponseSize(1<<20))
 			event := darktracetest.Incidents(1, 1)[0].ID
 			srv.Inject(fault.On(http.MethodPost, "/aianalyst/incident/comments"))
 			err := client.AIAnalyst.PostComment(t.Context(), event, "isolated")
@@ -123,7 +123,7 @@ func TestReadsTimeOut(t *testing.T) {
 			t.Parallel()
 			srv := newServer(t)
 			srv.Inject(fault)
-			client := srv.Client(darktrace.WithTimeout(100*time.Millisecond), darktrace.WithRetryPolicy(darktrace.RetryPolicy{}))
+			client := srv.Client(darktrace.WithTimeout(400*time.Millisecond), darktrace.WithRetryPolicy(darktrace.RetryPolicy{}))
 			for call, err := range map[string]error{
 				"single": client.Ping(t.Context()),
 				"stream": func() error { _, err := client.AIAnalyst.ListEvents(t.Context(), nil); return err }(),
@@ -141,13 +141,13 @@ func TestReadsTimeOut(t *testing.T) {
 func TestAStreamHasNoTotalTimeout(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t)
-	srv.Inject(darktracetest.Fault{Drip: 20 * time.Millisecond, DripSize: 10 << 10})
-	client := srv.Client(darktrace.WithTimeout(100 * time.Millisecond))
+	srv.Inject(darktracetest.Fault{Drip: 120 * time.Millisecond, DripSize: 10 << 10})
+	client := srv.Client(darktrace.WithTimeout(time.Second))
 	events := 0
 	for _, err := range client.AIAnalyst.Events(t.Context(), &darktrace.EventListOptions{IncludeAcknowledged: true, Start: time.Unix(1, 0)}) {
 		require.NoError(t, err)
 		if events++; events == 1 {
-			time.Sleep(150 * time.Millisecond)
+			time.Sleep(1200 * time.Millisecond)
 		}
 	}
 	assert.NotZero(t, events)
