@@ -33,7 +33,7 @@ func http2Refuser(t *testing.T) (address string, received *atomic.Int32) {
 	lender := httptest.NewTLSServer(nil)
 	certificates := lender.TLS.Certificates
 	lender.Close()
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: certificates, NextProtos: []string{"h2"}}) //nolint:noctx // It listens at once.
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: certificates, NextProtos: []string{"h2"}})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
 	received = new(atomic.Int32)
