@@ -51,10 +51,11 @@ func (s *Server) newRoutes() map[string]route {
 // call is one request on its way through the appliance.
 type call struct {
 	*Request
-	path   string // without the prefix, as transmitted
-	token  *Token
-	params params
-	base   string // what links begin with
+	path    string // as transmitted, without the prefix
+	outside bool   // the path is not below the prefix
+	token   *Token
+	params  params
+	base    string // what links begin with
 }
 
 // answer is what goes back. The body may be written more than once.
@@ -170,11 +171,17 @@ func baseURL(r *http.Request) string {
 	return "https://" + r.Host
 }
 
-// receive stamps the request with the appliance's time and finds its fault.
+// receive takes the prefix off the path, stamps the request with the appliance's
+// time and finds its fault.
 func (s *Server) receive(c *call) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fault, matched := s.takeFault(c.Method, strings.TrimPrefix(c.path, s.cfg.prefix))
+	if inside, found := strings.CutPrefix(c.path, s.cfg.prefix); found && strings.HasPrefix(inside, "/") {
+		c.path = inside
+	} else {
+		c.outside = true
+	}
+	fault, matched := s.takeFault(c.Method, c.path)
 	c.Faulted = matched
 	c.Time = s.now().Add(fault.ClockOffset)
 	return fault
@@ -206,17 +213,17 @@ func (s *Server) process(c *call, fault Fault) answer {
 	return fault.change(a)
 }
 
-// admit checks signature, date, endpoint and permission in this order. It
+// admit checks prefix, signature, date, endpoint and permission in this order. It
 // returns the route, or the answer of the refusal.
 func (s *Server) admit(c *call, fault Fault) (answer, *route) {
-	inside, found := strings.CutPrefix(c.path, s.cfg.prefix)
-	if found && strings.HasPrefix(inside, "/") {
-		c.path = inside
-	}
 	if c.Method == http.MethodGet && (c.path == "/login" || c.path == "/403") {
 		c.refuse(NoEndpoint, "a redirect was followed to a page for people")
 		page := LoginPage()
 		return page.change(answer{}), nil
+	}
+	if c.outside {
+		c.refuse(NoEndpoint, "the path is not below %s/", s.cfg.prefix)
+		return redirect("/login"), nil
 	}
 	if word := s.verify(c, fault); word != "" {
 		return c.word(http.StatusBadRequest, word), nil

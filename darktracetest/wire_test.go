@@ -404,6 +404,29 @@ func TestPathPrefix(t *testing.T) {
 	assert.Equal(t, 400, stripped.get(groupsPath, "").status)
 }
 
+func TestNothingIsServedOutsideThePathPrefix(t *testing.T) {
+	t.Parallel()
+	for _, opt := range []darktracetest.Option{
+		darktracetest.WithPathPrefix("/tenant-7"), darktracetest.WithStrippedPathPrefix("/tenant-7"),
+	} {
+		w := newWire(t, opt)
+		base := strings.TrimSuffix(w.srv.URL, "/tenant-7")
+		for _, path := range []string{groupsPath, "/tenant-7x" + groupsPath, "/tenant-7" + groupsPath[1:], "/tenant-7"} {
+			r := w.request(message{target: path})
+			var err error
+			r.URL, err = url.Parse(base + path)
+			require.NoError(t, err)
+			resp, err := w.client.Do(r)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			assert.Equal(t, http.StatusFound, resp.StatusCode, path)
+			assert.Equal(t, "/login", resp.Header.Get("Location"))
+			assert.Equal(t, darktracetest.NoEndpoint, w.last().Verdict)
+			assert.Equal(t, "the path is not below /tenant-7/", w.last().Reason)
+		}
+	}
+}
+
 func TestTransports(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string][]darktracetest.Option{
