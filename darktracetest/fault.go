@@ -62,7 +62,8 @@ type Fault struct {
 // Cut is where the connection breaks.
 type Cut int
 
-// The places.
+// The places. HTTP/1.1 clients keep a connection for their next request, so that
+// one may fail too after CutAfterBody, without ever being recorded.
 const (
 	NoCut           Cut = iota // the connection holds
 	CutBeforeRead              // before a byte of the body was read; nothing is carried out
