@@ -2,7 +2,6 @@ package darktracetest
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -319,14 +318,21 @@ func (c *call) form() (url.Values, *answer) {
 	return values, nil
 }
 
-// json decodes a JSON body; anything else is refused.
-func (c *call) json(v any) *answer {
+// json decodes members of an object, the JSON body, by their exact names. Anything
+// else is refused.
+func (c *call) json(members map[string]any) *answer {
 	if !c.hasBody("application/json") {
 		a := c.badInput("%s takes a JSON body only, not %q", c.path, c.Header.Get("Content-Type"))
 		return &a
 	}
-	d := json.NewDecoder(bytes.NewReader(c.Body))
-	if err := d.Decode(v); err != nil {
+	var body map[string]json.RawMessage // A struct would match names in any case.
+	err := json.Unmarshal(c.Body, &body)
+	for name, into := range members {
+		if value, ok := body[name]; ok && err == nil {
+			err = json.Unmarshal(value, into)
+		}
+	}
+	if err != nil {
 		a := c.badInput("the JSON is not what %s takes: %v", c.path, err)
 		return &a
 	}

@@ -119,25 +119,23 @@ type investigation struct {
 
 // postInvestigation answers POST /aianalyst/investigations.
 func (s *Server) postInvestigation(c *call) answer {
-	var body struct {
-		InvestigateTime *string `json:"investigateTime"`
-		DID             *int64  `json:"did"`
-	}
-	if refused := c.json(&body); refused != nil {
+	var epoch *string
+	var did *int64
+	if refused := c.json(map[string]any{"investigateTime": &epoch, "did": &did}); refused != nil {
 		return *refused
 	}
-	if body.InvestigateTime == nil || body.DID == nil {
+	if epoch == nil || did == nil {
 		return c.badInput("investigateTime and did are both needed")
 	}
-	at, err := strconv.ParseInt(*body.InvestigateTime, 10, 64)
+	at, err := strconv.ParseInt(*epoch, 10, 64)
 	if err != nil || at > 1e11 {
-		return c.badInput("investigateTime %q is not a time in epoch seconds", *body.InvestigateTime)
+		return c.badInput("investigateTime %q is not a time in epoch seconds", *epoch)
 	}
 	i := &investigation{
 		id:        fmt.Sprintf("00000000-0000-4000-a000-%012d", len(s.investigations)+1),
 		created:   c.Time,
 		at:        at,
-		did:       *body.DID,
+		did:       *did,
 		createdBy: c.author(),
 	}
 	s.investigations = append(s.investigations, i)

@@ -99,6 +99,8 @@ func TestComments(t *testing.T) {
 	for _, r := range []reply{
 		w.form(commentsPath, "incident_id=a&message=x"), w.json(commentsPath, `{"incident_id":"a"}`), w.json(commentsPath, `{"message":"x"}`),
 		w.json(commentsPath, `{"incident_id":7,"message":"x"}`), w.json(commentsPath, `{`), w.get(commentsPath, ""),
+		w.json(commentsPath, `{"Incident_ID":"a","message":"x"}`), w.json(commentsPath, `{"incident_id":"a","message":"x"}{}`),
+		w.json(commentsPath, `["incident_id","message"]`), w.json(commentsPath, `null`),
 		w.send(message{method: "POST", path: commentsPath, body: `{"incident_id":"a","message":"x"}`, contentType: "text/json"}),
 	} {
 		assert.Equal(t, http.StatusBadRequest, r.status)
@@ -330,6 +332,7 @@ func TestInvestigations(t *testing.T) {
 	for _, body := range []string{
 		`{"investigateTime":1700000000,"did":1}`, `{"investigateTime":"1700000000000","did":1}`, `{"investigateTime":"now","did":1}`,
 		`{"investigateTime":"1700000000"}`, `{"did":1}`, `{"investigateTime":"1700000000","did":"1"}`,
+		`{"investigatetime":"1700000000","did":1}`, `{"investigateTime":"1700000000","DID":1}`, `{"investigateTime":"1700000000","did":1} x`,
 	} {
 		assert.Equal(t, http.StatusBadRequest, w.json(investigationPath, body).status, body)
 	}
