@@ -58,7 +58,7 @@ func (p Profile) dateLayouts() []string {
 	if p >= V71 {
 		return []string{spaced}
 	}
-	// Fractions of a second are accepted by time.Parse whether or not the layout has them.
+	// Those of ISO 8601 include fractions of a second; see parseDate.
 	return []string{spaced, "20060102T150405", "2006-01-02T15:04:05", "2006-01-02T15:04:05Z07:00"}
 }
 

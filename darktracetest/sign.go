@@ -70,7 +70,11 @@ func (s *signed) valid() bool {
 // parseDate reads DTAPI-Date in one of the layouts that the appliance takes.
 func parseDate(p Profile, date string) (time.Time, error) {
 	for _, layout := range p.dateLayouts() {
-		if at, err := time.Parse(layout, date); err == nil {
+		at, err := time.Parse(layout, date)
+		// time.Parse takes more than the layout says: fractions of a second, and
+		// hours of one digit. Only ISO 8601 may have fractions.
+		iso := strings.HasPrefix(layout, "2006-01-02T")
+		if err == nil && (iso || at.Format(layout) == date) {
 			return at, nil
 		}
 	}

@@ -355,6 +355,17 @@ func TestDates(t *testing.T) {
 			assert.Contains(t, w.last().Reason, "in no layout that 7.1 takes")
 		}
 	}
+	for _, profile := range []darktracetest.Profile{darktracetest.V61, darktracetest.V71} {
+		morning := time.Date(2026, 3, 1, 9, 5, 4, 28_090_000, time.UTC)
+		w := newWire(t, darktracetest.WithProfile(profile), darktracetest.WithClock(func() time.Time { return morning }))
+		assert.Equal(t, http.StatusOK, w.send(message{path: groupsPath, date: "2026-03-01 09:05:04"}).status)
+		for _, date := range []string{
+			"2026-03-01 09:05:04.028090", "2026-03-01 9:05:04", "2026-03-01 09:05:04,5", "20260301T90504", "20260301T090504.028",
+		} {
+			assert.Equal(t, http.StatusBadRequest, w.send(message{path: groupsPath, date: date}).status, "%s: %s", profile, date)
+			assert.Equal(t, darktracetest.BadDate, w.last().Verdict)
+		}
+	}
 	w := newWire(t, darktracetest.WithProfile(darktracetest.V61))
 	zone := time.FixedZone("", -5*3600)
 	r := w.send(message{path: groupsPath, date: w.srv.Now().In(zone).Format("2006-01-02T15:04:05.000000-07:00")})
