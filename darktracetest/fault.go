@@ -22,7 +22,9 @@ type Fault struct {
 	Method, Path string
 	// Skip lets this many matching requests pass first.
 	Skip int
-	// Times is for how many requests the fault lasts; 0: until it is removed.
+	// Times is for how many requests the fault lasts; 0: until it is removed. With
+	// a number, WithTB fails the test when the fault is still there at its end and
+	// met no request.
 	Times int
 
 	// Status answers instead of the appliance, which then does not carry the
@@ -147,6 +149,13 @@ func (s *Server) takeFault(method, path string) (fault Fault, matched bool) {
 		return f.Fault, true
 	}
 	return Fault{}, false
+}
+
+// unmet lists the faults for a number of requests that no request had.
+func (s *Server) unmet() []*armedFault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.faults), func(f *armedFault) bool { return f.Times == 0 || f.seen > f.Skip })
 }
 
 func (f *Fault) matches(method, path string) bool {

@@ -130,10 +130,14 @@ func WithInvestigationTime(d time.Duration) Option {
 }
 
 // WithObserver hands every request to observe when its verdict is known, before
-// it is answered. Calls do not overlap, and may use the server. Such a server does not keep the requests:
-// Requests and Unexpected stay empty, and WithTB does not fail the test.
+// it is answered. Calls do not overlap. They may use the methods of the server,
+// but must not send it requests, which would wait for them for ever. Such a server
+// does not keep the requests: Requests and Unexpected stay empty, and WithTB does
+// not fail the test for what was refused.
 func WithObserver(observe func(Request)) Option { return func(c *config) { c.observe = observe } }
 
 // WithTB closes the server when the test ends and fails the test for every
-// request that was refused; see Server.Unexpected.
+// request that was refused, see Server.Unexpected, and for every Fault with Times
+// that met no request. A test of an intended refusal looks at Requests and then
+// calls ResetRequests.
 func WithTB(tb testing.TB) Option { return func(c *config) { c.tb = tb } }

@@ -94,7 +94,8 @@ func (s *Server) ResetRequests() {
 // Unexpected returns the requests that an appliance in order would have refused
 // or failed: bad signatures, missing permissions, unknown endpoints, bad
 // arguments. A date that is refused while the appliance's clock was made wrong
-// is expected.
+// is expected. A test that intends a refusal and uses WithTB calls ResetRequests
+// after it has looked at Requests.
 func (s *Server) Unexpected() []Request {
 	return slices.DeleteFunc(s.Requests(), func(r Request) bool {
 		return r.Verdict == Accepted || r.Verdict == NeverProcessed || r.Verdict == BadDate && strings.HasPrefix(r.Reason, wrongClock)

@@ -95,6 +95,9 @@ func Start(opts ...Option) (*Server, error) {
 			for _, r := range s.Unexpected() {
 				cfg.tb.Errorf("darktracetest: refused: %s", r)
 			}
+			for _, f := range s.unmet() {
+				cfg.tb.Errorf("darktracetest: a fault for the next requests met none: Method %q, Path %q", f.Method, f.Path)
+			}
 		})
 	}
 	return s, nil

@@ -48,6 +48,35 @@ func TestTBFailsOnRefusedRequests(t *testing.T) {
 	assert.Error(t, err, "the server is closed")
 }
 
+func TestTBFailsOnFaultsThatMetNoRequest(t *testing.T) {
+	t.Parallel()
+	tb := &recorder{TB: t}
+	w := newWire(t, darktracetest.WithTB(tb))
+	w.srv.Inject(
+		darktracetest.BadGateway().On("POST", "aianalyst/acknowlege").Next(1),
+		darktracetest.Fault{Method: "GET", Path: groupsPath, Status: 503, Skip: 1, Times: 1},
+		darktracetest.Fault{Path: groupsPath, Status: 503, Times: 2},
+		darktracetest.Fault{Path: eventsPath, Status: 503},
+	)
+	w.srv.Inject(darktracetest.Fault{Path: eventsPath, Times: 1})() // Removed.
+	assert.Equal(t, http.StatusServiceUnavailable, w.get(groupsPath, "").status)
+	tb.cleanups[0]()
+	assert.Equal(t, []string{
+		`darktracetest: a fault for the next requests met none: Method "POST", Path "aianalyst/acknowlege"`,
+		`darktracetest: a fault for the next requests met none: Method "GET", Path "/aianalyst/groups"`,
+	}, tb.errors)
+}
+
+func TestIntendedRefusalsCanBeForgotten(t *testing.T) {
+	t.Parallel()
+	tb := &recorder{TB: t}
+	w := newWire(t, darktracetest.WithTB(tb))
+	w.get("/nowhere", "")
+	w.srv.ResetRequests()
+	tb.cleanups[0]()
+	assert.Empty(t, tb.errors)
+}
+
 func TestMisusedHelpersEndTheTest(t *testing.T) {
 	t.Parallel()
 	for name, misuse := range map[string]func(*darktracetest.Server){
@@ -163,6 +192,7 @@ func TestManyAtOnce(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 20 {
+				w.srv.Inject(darktracetest.Fault{Status: 503}.Next(1))
 				for _, m := range []message{
 					{path: eventsPath}, {path: groupsPath},
 					{method: "POST", path: "/aianalyst/pin", body: "uuid=a", contentType: "application/x-www-form-urlencoded"},
@@ -171,7 +201,6 @@ func TestManyAtOnce(t *testing.T) {
 					assert.NoError(t, err)
 				}
 				w.srv.SetClockOffset(0)
-				w.srv.Inject(darktracetest.Fault{Status: 503}.Next(1))
 			}
 		})
 		w.add("a", `"title":""`)
