@@ -56,8 +56,9 @@ func (c *core) attempt(ctx context.Context, k *call, number int) (*reply, error)
 func (r *reply) exchange() error {
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	r.cancel = cancel
-	r.limit.Store(int64(r.client.timeout / 2)) // For the headers.
-	r.timer = time.AfterFunc(r.client.timeout/2, func() { cancel(timeout(time.Duration(r.limit.Load()))) })
+	headers := min(r.client.timeout, max(r.client.timeout/2, headerTimeout))
+	r.limit.Store(int64(headers))
+	r.timer = time.AfterFunc(headers, func() { cancel(timeout(time.Duration(r.limit.Load()))) })
 	var trail *writeTrail
 	if r.call.write() {
 		trail = new(writeTrail)

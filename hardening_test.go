@@ -144,7 +144,7 @@ func TestWhatFailsBeforeAnythingIsSent(t *testing.T) {
 		text string
 	}{
 		"a proxy that can't be found":                {newAuth(t), noProxy, "no PAC file"},
-		"an Authenticator that outlives the timeout": {slow, darktrace.WithTimeout(20 * time.Millisecond), "not sent: no answer within 10ms"},
+		"an Authenticator that outlives the timeout": {slow, darktrace.WithTimeout(20 * time.Millisecond), "not sent: no answer within 20ms"},
 		"an Authenticator that sets no header":       {invalid, nil, "invalid header field value"},
 	} {
 		client, err := darktrace.NewClient(srv.URL, test.auth, test.opt)

@@ -34,6 +34,7 @@ type config struct {
 
 const (
 	defaultTimeout   = 60 * time.Second
+	headerTimeout    = 30 * time.Second // of a request with the default timeout
 	defaultMaxStream = 1 << 30
 	defaultMaxSingle = 64 << 20
 	// idlePerHost is enough for 32 callers at once; net/http's 2 would make most
@@ -90,8 +91,8 @@ func WithMiddleware(middleware func(http.RoundTripper) http.RoundTripper) Option
 	}
 }
 
-// WithTimeout limits each attempt of a request: half of it for the answer's
-// headers, all of it for a whole answer. A stream is not limited as a whole: the
+// WithTimeout limits each attempt of a request: all of it for a whole answer,
+// and for the answer's headers half of it, or 30 seconds if that is more. A stream is not limited as a whole: the
 // timeout is then the longest pause between two reads. 0 is the default of 60
 // seconds. Retries have their own: the context limits a call as a whole.
 func WithTimeout(timeout time.Duration) Option {

@@ -286,7 +286,7 @@ func TestHTTPClient(t *testing.T) {
 	assert.Equal(t, []string{"", "lb=node1"}, cookies)
 	err = client.Do(t.Context(), &darktrace.Request{Path: "/slow"}, nil)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.ErrorContains(t, err, "no answer within 1s")
+	require.ErrorContains(t, err, "no answer within 2s")
 	assert.Equal(t, http.Client{Jar: jar, Timeout: 2 * time.Second}, *given, "the caller's client was changed")
 }
 
