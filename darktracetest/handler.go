@@ -254,6 +254,7 @@ func (s *Server) verify(c *call, fault Fault) string {
 	claim := signed{
 		method: c.Method, path: path, query: c.RawQuery, body: c.Body,
 		token: c.Header.Get(headerToken), date: c.Header.Get(headerDate), given: c.Header.Get(headerSignature),
+		origin: strings.TrimSuffix(c.base, s.cfg.prefix),
 	}
 	for _, target := range targets(s.cfg.profile, c.Method, path, c.RawQuery, c.Body) {
 		claim.accepted = append(claim.accepted, claim.stringToSign(target))
@@ -292,10 +293,16 @@ func (s *Server) badSignature(c *call, claim *signed) string {
 		return "unknown public token: " + firstDifference(claim.token, s.PublicToken) + " of PublicToken"
 	}
 	c.token, claim.private = token, token.Private
-	if !claim.valid() {
-		return claim.explain()
+	if claim.valid() {
+		return ""
 	}
-	return ""
+	if s.cfg.stripPrefix {
+		claim.stripped = s.cfg.prefix
+	}
+	for _, t := range s.tokens {
+		claim.otherKeys = append(claim.otherKeys, t.Private)
+	}
+	return claim.explain()
 }
 
 // hasBody tells whether the body is of the given media type.

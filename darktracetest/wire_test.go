@@ -242,7 +242,7 @@ func TestWrongSignaturesAreExplained(t *testing.T) {
 	}{
 		"another byte": {
 			with(list, groupsPath+"?uuid=b&groupid=g,h i"),
-			`If the string is right, the private token is not`,
+			`no known mistake explains the signature; the string to sign is "/aianalyst/groups?uuid=a&groupid=g,h i\n0123`,
 		},
 		"body not signed":      {with(post, post.path), "the body is not signed"},
 		"form signed decoded":  {with(post, post.path+"?uuid=a,b"), `the form is signed decoded: signed was "/aianalyst/acknowledge?uuid=a,b\n`},
@@ -252,7 +252,7 @@ func TestWrongSignaturesAreExplained(t *testing.T) {
 		"query not signed":     {with(list, groupsPath), "the query is not signed"},
 		"plus not decoded":     {with(list, groupsPath+"?uuid=a&groupid=g,h+i"), "they differ from byte 36 on: \"+\" instead of \" \""},
 		"query in other order": {with(list, groupsPath+"?groupid=g,h i&uuid=a"), "another order"},
-		"other encoding":       {with(list, groupsPath+"?groupid=g%2Ch+i&uuid=a"), "another encoding"},
+		"other encoding":       {with(list, groupsPath+"?groupid=g%2Ch+i&uuid=a"), "another order and encoding"},
 		"question mark only":   {with(message{path: groupsPath}, groupsPath+"?"), "a question mark without a query"},
 		"path without start":   {with(list, "/groups?uuid=a&groupid=g,h i"), "the beginning of the path is not signed"},
 		"line feed at the end": {with(message{path: groupsPath}, groupsPath), "a line feed is signed at the end"},
@@ -287,6 +287,95 @@ func TestWrongSignaturesAreExplained(t *testing.T) {
 			assert.NotContains(t, last.Reason, w.private)
 			assert.Len(t, w.srv.Unexpected(), 1)
 		})
+	}
+}
+
+func TestKnownMistakesAreExplained(t *testing.T) {
+	t.Parallel()
+	form := func(body string) message {
+		return message{method: "POST", path: "/aianalyst/acknowledge", body: body, contentType: "application/x-www-form-urlencoded"}
+	}
+	comment := func(body string) message {
+		return message{method: "POST", path: commentsPath, body: body, contentType: "application/json"}
+	}
+	const compact, spaced = `{"incident_id":"a,b: c","message":"Zür\"ich\\ <😀>"}`, `{"incident_id": "a,b: c", "message": "Zür\"ich\\ <😀>"}`
+	ascii := func(text string) string {
+		return strings.NewReplacer("ü", `\u00fc`, "😀", `\ud83d\ude00`).Replace(text)
+	}
+	html := func(text string) string { return strings.NewReplacer("<", `\u003c`, ">", `\u003e`).Replace(text) }
+	five := message{path: groupsPath, query: "uuid=a&minscore=1&did=2&groupid=g%2Ch&sid=3"}
+	const otherJSON = "the JSON is signed with other white space or escapes"
+	for _, tt := range []struct {
+		message
+		signed    string // instead of the path and what follows it
+		explained string
+	}{
+		{message{method: "POST", path: "/aianalyst/pin"}, "/aianalyst/pin?", "a question mark without a body is signed"},
+		{message{method: "POST", path: "/aianalyst/pin", query: "a=b", target: "x"}, "/aianalyst/pin?a=b", "the query of a POST is signed:"},
+		{five, groupsPath + "?did=2&groupid=g,h&minscore=1&sid=3&uuid=a", "the query is signed in another order than"},
+		{five, groupsPath + "?did=2&groupid=g%2Ch&minscore=1&sid=3&uuid=a", "the query is signed in another order and encoding"},
+		{message{path: groupsPath, query: "groupid=g,h"}, groupsPath + "?groupid=g%2Ch", "the query is signed in another encoding"},
+		{message{path: groupsPath, query: "x=a+b"}, groupsPath + "?x=a%20b", "the query is signed in another encoding"},
+		{form("uuid=a,b"), "/aianalyst/acknowledge?uuid=a%2Cb", "the form is signed in another encoding"},
+		{form("uuid=a%2Cb"), "/aianalyst/acknowledge?uuid=a,b", "the form is signed decoded"},
+		{form("uuid=a&note=b"), "/aianalyst/acknowledge?note=b&uuid=a", "the form is signed in another order"},
+		{form("uuid=a"), "/aianalyst/acknowledge?uuid=a\n", "a line feed is signed after the body that is not sent"},
+		{form("uuid=a\n"), "/aianalyst/acknowledge?uuid=a", "white space around the body is not signed"},
+		{comment(compact), commentsPath + "?" + spaced, otherJSON},
+		{comment(spaced), commentsPath + "?" + compact, otherJSON},
+		{comment(compact), commentsPath + "?" + ascii(spaced), otherJSON},
+		{comment(spaced), commentsPath + "?" + ascii(spaced), otherJSON},
+		{comment(ascii(spaced)), commentsPath + "?" + compact, otherJSON},
+		{comment(ascii(compact)), commentsPath + "?" + ascii(spaced), otherJSON},
+		{comment(html(compact)), commentsPath + "?" + compact, otherJSON},
+		{comment(compact), commentsPath + "?" + html(compact), otherJSON},
+		{form("uuid=a"), "https://HOST/aianalyst/acknowledge?uuid=a", "the whole URL is signed"},
+	} {
+		w := newWire(t)
+		m := tt.message
+		m.target = strings.ReplaceAll(tt.signed, "https://HOST", w.srv.URL)
+		assert.Equal(t, http.StatusBadRequest, w.send(m).status)
+		assert.Contains(t, w.last().Reason, tt.explained, tt.signed)
+		assert.Contains(t, w.last().Reason, "expected is ")
+	}
+	six := message{path: groupsPath, query: "a=1&b=2&c=3&d=4&e=5&f=6", target: groupsPath + "?b=2&a=1&c=3&d=4&e=5&f=6"}
+	w := newWire(t)
+	w.send(six)
+	assert.Contains(t, w.last().Reason, "no known mistake", "there are too many orders")
+}
+
+func TestMistakesAroundTheTargetAreExplained(t *testing.T) {
+	t.Parallel()
+	const date, public = "2026-03-01 12:00:00", "0123456789abcdef0123456789abcdef01234567"
+	const path = "/aianalyst/groups"
+	right := path + "\n" + public + "\n" + date
+	private := "89abcdef0123456789abcdef0123456789abcdef"
+	bytes, err := hex.DecodeString(private)
+	require.NoError(t, err)
+	for _, tt := range []struct {
+		key, text, explained string
+	}{
+		{private, path + `\n` + public + `\n` + date, "lines are separated by a backslash and an n"},
+		{private, path + "\r\n" + public + "\r\n" + date, "lines are separated by CR LF"},
+		{private, path + "\n" + date + "\n" + public, "token and date are swapped"},
+		{private, "/edge" + right, "the path prefix is signed, which a proxy removes"},
+		{private, "http://appliance.example.com/edge" + right, "the whole URL is signed"},
+		{public, right, "the public token is used as the key, which is not the key; the string to sign is right"},
+		{string(bytes), right, "the private token is decoded from hex"},
+		{"another", right, "the private token of another pair is used as the key"},
+		{"unknown", right, "no known mistake explains the signature; the string to sign is "},
+	} {
+		now, err := time.Parse(time.DateTime, date)
+		require.NoError(t, err)
+		w := newWire(t, darktracetest.InMemory(), darktracetest.WithStrippedPathPrefix("edge"), darktracetest.WithTokens(public, private),
+			darktracetest.WithClock(func() time.Time { return now }))
+		w.srv.AddToken(darktracetest.Token{Public: "other", Private: "another"})
+		mac := hmac.New(sha1.New, []byte(tt.key))
+		mac.Write([]byte(tt.text))
+		assert.Equal(t, http.StatusBadRequest, w.send(message{path: path, date: date, signature: hex.EncodeToString(mac.Sum(nil))}).status)
+		assert.Contains(t, w.last().Reason, tt.explained)
+		assert.Contains(t, w.last().Reason, fmt.Sprintf("%q", right))
+		assert.NotContains(t, w.last().Reason, private)
 	}
 }
 
