@@ -40,9 +40,10 @@ func packageCoverage(w io.Writer, pkg string, profiles []*cover.Profile) float64
 		}
 		for _, b := range p.Blocks {
 			all += b.NumStmt
-			if b.Count > 0 {
+			switch {
+			case b.Count > 0:
 				covered += b.NumStmt
-			} else {
+			case b.NumStmt > 0:
 				fmt.Fprintf(w, "uncovered: %s:%d-%d\n", p.FileName, b.StartLine, b.EndLine)
 			}
 		}

@@ -67,6 +67,7 @@ func TestCoverage(t *testing.T) {
 example.com/m/a.go:3.1,5.2 3 1
 example.com/m/a.go:7.1,9.2 1 0
 example.com/m/a.go:7.1,9.2 1 0
+example.com/m/a.go:11.1,11.2 0 0
 example.com/m/sub/b.go:3.1,5.2 1 0
 `)
 	var out strings.Builder
