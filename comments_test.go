@@ -57,7 +57,7 @@ func commentStore(write func(store func()) (*http.Response, error), stored ...st
 			if err != nil {
 				return nil, err
 			}
-			comments = append(comments, fmt.Sprintf(`{"username":"jo","time":%d,"incident_id":%q,"message":%s}`, 1940000000000+i, id1, text))
+			comments = append(comments, fmt.Sprintf(`{"username":"jo","time":%d,"incident_id":%q,"message":%s}`, 1940000000000+int64(i), id1, text))
 		}
 		return httpmock.NewStringResponse(200, `{"comments":[`+strings.Join(comments, ",")+`]}`), nil
 	}
