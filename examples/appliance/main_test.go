@@ -110,6 +110,7 @@ func TestMistakes(t *testing.T) {
 		{[]string{"-http", "-ca", "x"}, "no certificate"},
 		{[]string{"-ca", t.TempDir()}, ""},
 		{[]string{"-nothing"}, "not defined"},
+		{[]string{"-http", "7.0"}, `"7.0" is no flag`},
 	} {
 		assert.ErrorContains(t, run(t.Context(), tt.args, io.Discard), tt.want)
 	}
