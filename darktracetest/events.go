@@ -12,7 +12,7 @@ import (
 
 // AddEventsJSON adds events in wire form: one JSON object or an array of them,
 // as GET /aianalyst/incidentevents answers. An event whose id is known replaces
-// that one. What is missing or null is filled in: createdAt (now), children and
+// that one, which keeps its master and the time that it is visible from. What is missing or null is filled in: createdAt (now), children and
 // currentGroup (of its own), groupCategory (its category), groupScore (its
 // aiaScore). Fields that the profile does not have are dropped.
 func (s *Server) AddEventsJSON(data []byte) error { return s.AddEventsJSONAt(time.Time{}, data) }
@@ -89,7 +89,10 @@ func encodeEvent(o object) (*event, error) {
 func (s *Server) put(e *event) {
 	id := e.facts.ID
 	if old, ok := s.byID[id]; ok {
-		*old = *e
+		old.raw, old.facts = e.raw, e.facts
+		if !e.visibleFrom.IsZero() {
+			old.visibleFrom = e.visibleFrom
+		}
 		return
 	}
 	s.byID[id] = e
@@ -108,6 +111,12 @@ func (s *Server) change(e *event, fields ...member) {
 		return
 	}
 	e.raw, e.facts = changed.raw, changed.facts
+}
+
+// present finds an event that can be seen at a time.
+func (s *Server) present(id string, now time.Time) (*event, bool) {
+	e, ok := s.byID[id]
+	return e, ok && !e.visibleFrom.After(now)
 }
 
 // mustEvent finds an event for a helper.
@@ -130,10 +139,14 @@ func (s *Server) EventJSON(id string) []byte {
 	return slices.Clone(s.servedEvent(e))
 }
 
-// SetField sets one field of an event, by its name on the wire.
+// SetField sets one field of an event, by its name on the wire. The id stays as
+// it is.
 func (s *Server) SetField(eventID, field string, value any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if field == "id" {
+		s.fail("the id of an event never changes: %q", eventID)
+	}
 	s.change(s.mustEvent(eventID), member{field, mustJSON(value)})
 }
 
@@ -205,6 +218,9 @@ func (s *Server) commonQuery(c *call) query {
 		groupIDs:     p.list("groupid"),
 		eventIDs:     p.list("uuid"),
 	}
+	if s.cfg.noEventLists && len(q.eventIDs) > 1 {
+		q.eventIDs = []string{p.text("uuid")}
+	}
 	if len(s.cfg.masters) > 0 {
 		q.master = p.integer("master")
 	}
@@ -242,9 +258,6 @@ func (s *Server) getEvents(c *call) answer {
 	q.categories = c.params.categoryFlags("group")
 	q.minScore, q.maxScore = c.params.scores("mingroupscore", "maxgroupscore")
 	minScore, maxScore := c.params.scores("minscore", "maxscore")
-	if s.cfg.noEventLists && len(q.eventIDs) > 1 {
-		q.eventIDs = []string{c.params.text("uuid")}
-	}
 	if c.params.err != nil {
 		return c.badInput("%v", c.params.err)
 	}

@@ -192,8 +192,8 @@ func TestBadNumbers(t *testing.T) {
 	t.Parallel()
 	w := newWire(t)
 	for path, queries := range map[string][]string{
-		eventsPath:         {"starttime=2026-01-01", "endtime=x", "did=x", "minscore=high", "mingroupscore=x"},
-		groupsPath:         {"sid=7.5", "maxscore=x"},
+		eventsPath:         {"starttime=2026-01-01", "endtime=x", "did=x", "minscore=high", "mingroupscore=x", "minscore=NaN"},
+		groupsPath:         {"sid=7.5", "maxscore=x", "maxscore=inf"},
 		"/aianalyst/stats": {"starttime=now"},
 		investigationPath:  {"endtime=now"},
 	} {
@@ -215,6 +215,12 @@ func TestLateEvents(t *testing.T) {
 	assert.Empty(t, w.ids(eventsPath, ""))
 	assert.Empty(t, w.ids(eventsPath, "uuid=late"))
 	assert.Empty(t, w.ids(groupsPath, "uuid=late"))
+	w.add("early", `"currentGroup":"glate"`)
+	assert.Equal(t, []string{"glate"}, w.ids(groupsPath, "uuid=early"))
+	assert.Empty(t, w.ids(groupsPath, "uuid=late"), "an event that nobody sees finds no incident")
+	w.srv.Remove("early")
+	w.add("late", `"createdAt":%d`, ms(now.Add(-day)))
+	assert.Empty(t, w.ids(eventsPath, ""), "a known event stays out of sight")
 	now = now.Add(time.Hour)
 	assert.Equal(t, []string{"late"}, w.ids(eventsPath, ""))
 	assert.Equal(t, []string{"glate"}, w.ids(groupsPath, "uuid=late"))
@@ -227,6 +233,8 @@ func TestUUIDListsCanBeOff(t *testing.T) {
 	w.add("b", `"title":""`)
 	assert.Empty(t, w.ids(eventsPath, "uuid=a,b"))
 	assert.Equal(t, []string{"b"}, w.ids(eventsPath, "uuid=b"))
+	assert.Empty(t, w.ids(groupsPath, "uuid=a,b"))
+	assert.Equal(t, []string{"gb"}, w.ids(groupsPath, "uuid=b"))
 	assert.Equal(t, []string{"ga", "gb"}, w.ids(groupsPath, "groupid=ga,gb"))
 }
 
@@ -381,4 +389,12 @@ func TestMastersOfAUnifiedView(t *testing.T) {
 	assert.Equal(t, `[{"aianalyst":"ERROR"},{"aianalyst":"SUCCESS"}]`, w.form("/aianalyst/acknowledge", "uuid=b").body)
 	assert.Equal(t, `[{"aianalyst":"SUCCESS"},{"aianalyst":"SUCCESS"}]`, w.form("/aianalyst/acknowledge", "uuid=a,b").body)
 	assert.Equal(t, `[{"aianalyst":"ERROR"},{"aianalyst":"ERROR"}]`, w.form("/aianalyst/acknowledge", "uuid=c").body)
+	assert.Equal(t, `[{"aianalyst":"ERROR"},{"aianalyst":"SUCCESS"}]`, w.json(commentsPath, `{"incident_id":"b","message":"x"}`).body)
+	assert.Regexp(t, `^\[\{"investigationId":"[^"]+"\},\{"aianalyst":"ERROR"\}\]$`,
+		w.json(investigationPath, `{"investigateTime":"1700000000","did":1}`).body)
+	w.add("b", `"title":"again"`)
+	assert.Equal(t, []string{"b"}, w.ids(eventsPath, "master=12&includeacknowledged=true"), "a known event keeps its master")
+
+	w = newWire(t, darktracetest.WithUnifiedView(11, 12), darktracetest.WithProfile(darktracetest.V70))
+	assert.Equal(t, `[{"aianalyst":"SUCCESS"},{"aianalyst":"SUCCESS"}]`, w.json(commentsPath, `{"incident_id":"b","message":"x"}`).body)
 }

@@ -31,6 +31,10 @@ func TestFaultAnswers(t *testing.T) {
 			http.Header{"Retry-After": {"90"}},
 		},
 		"503": {darktracetest.Fault{Status: 503}, 503, "", "application/json; charset=utf-8", nil},
+		"date": {
+			darktracetest.Fault{Header: http.Header{"Date": {"Thu, 01 Jan 2026 00:00:00 GMT"}}}, 200, "[]",
+			"application/json; charset=utf-8", http.Header{"Date": {"Thu, 01 Jan 2026 00:00:00 GMT"}},
+		},
 		"redirect": {
 			darktracetest.Fault{Status: 302, Header: http.Header{"Location": {"https://login.example.com/"}}}, 302, "",
 			"application/json; charset=utf-8", http.Header{"Location": {"https://login.example.com/"}},

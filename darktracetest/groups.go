@@ -14,6 +14,7 @@ type groupState struct{ acknowledged, pinned bool }
 func (s *Server) editGroup(id string, edit func(*groupState)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.mustMembers(id)
 	g := s.groups[id]
 	edit(&g)
 	s.groups[id] = g
@@ -35,7 +36,7 @@ func (s *Server) SetGroupPinned(groupID string, pinned bool) {
 func (s *Server) SetGroup(groupID string, score float64, category string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range s.members(groupID) {
+	for _, e := range s.mustMembers(groupID) {
 		s.change(e, member{"groupScore", mustJSON(score)}, member{"groupCategory", mustJSON(category)})
 	}
 }
@@ -76,6 +77,15 @@ func (s *Server) members(groupID string) []*event {
 		if e.facts.CurrentGroup == groupID {
 			found = append(found, e)
 		}
+	}
+	return found
+}
+
+// mustMembers finds the events of an incident for a helper.
+func (s *Server) mustMembers(groupID string) []*event {
+	found := s.members(groupID)
+	if len(found) == 0 {
+		s.fail("there is no incident %q", groupID)
 	}
 	return found
 }
@@ -182,7 +192,7 @@ func (s *Server) wanted(now time.Time, q query) (want func(groupID string) bool,
 	ids := q.groupIDs
 	if len(ids) == 0 {
 		for _, id := range q.eventIDs {
-			if e, ok := s.byID[id]; ok && !e.visibleFrom.After(now) {
+			if e, ok := s.present(id, now); ok {
 				ids = append(ids, e.facts.CurrentGroup)
 			}
 		}

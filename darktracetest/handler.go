@@ -135,7 +135,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c.base = baseURL(r) + s.cfg.prefix
 	a := s.process(c, fault)
-	a.header.Set("Date", c.Time.UTC().Format(http.TimeFormat))
+	if a.header.Get("Date") == "" { // A fault may have one of its own.
+		a.header.Set("Date", c.Time.UTC().Format(http.TimeFormat))
+	}
 	status := a.status
 	if fault.Cut == CutBeforeAnswer {
 		status = 0
@@ -321,6 +323,12 @@ func (c *call) form() (url.Values, *answer) {
 	if err != nil {
 		a := c.badInput("the form is malformed: %v", err)
 		return nil, &a
+	}
+	for name, all := range values {
+		if len(all) > 1 {
+			a := c.badInput("%s occurs %d times in the form: several ids go as a comma list", name, len(all))
+			return nil, &a
+		}
 	}
 	return values, nil
 }

@@ -61,7 +61,8 @@ func WithClock(now func() time.Time) Option { return func(c *config) { c.clock =
 // WithClockOffset makes the appliance's clock wrong: positive is ahead.
 func WithClockOffset(d time.Duration) Option { return func(c *config) { c.clockOffset = d } }
 
-// WithAddr sets the address to listen on; default a free port of 127.0.0.1.
+// WithAddr sets the address to listen on; default a free port of 127.0.0.1. A
+// server on all addresses ("0.0.0.0:8443") has the URL of 127.0.0.1.
 func WithAddr(addr string) Option { return func(c *config) { c.addr = addr } }
 
 // WithHTTP serves plain HTTP instead of HTTPS.

@@ -2,6 +2,7 @@ package darktracetest
 
 import (
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -50,7 +51,7 @@ func (p *params) number(name string, byDefault float64) float64 {
 		return byDefault
 	}
 	n, err := strconv.ParseFloat(value, 64)
-	if err != nil {
+	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
 		p.fail("%s=%q is not a number", name, value)
 	}
 	return n

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -123,7 +124,7 @@ func (s *Server) listen() error {
 		return err
 	}
 	if s.cfg.plain {
-		s.URL = "http://" + ln.Addr().String() + s.cfg.prefix
+		s.URL = "http://" + reachable(ln.Addr()) + s.cfg.prefix
 		go func() { _ = s.http.Serve(ln) }()
 		return nil
 	}
@@ -136,9 +137,18 @@ func (s *Server) listen() error {
 		s.http.Protocols.SetHTTP1(true)
 	}
 	s.transport.TLSClientConfig = s.ca.clientConfig()
-	s.URL = "https://" + ln.Addr().String() + s.cfg.prefix
+	s.URL = "https://" + reachable(ln.Addr()) + s.cfg.prefix
 	go func() { _ = s.http.ServeTLS(ln, "", "") }()
 	return nil
+}
+
+// reachable is where clients find a listener: one of all addresses, which no
+// certificate names, on loopback.
+func reachable(addr net.Addr) string {
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+	}
+	return addr.String()
 }
 
 // Close stops the server and cuts its connections. It may be called more than
@@ -205,11 +215,13 @@ func (s *Server) AddToken(t Token) {
 func (s *Server) SetPermissions(publicToken string, permissions ...Permission) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t, ok := s.tokens[publicToken]; ok {
-		changed := *t
-		changed.Permissions = append([]Permission{}, permissions...)
-		s.tokens[publicToken] = &changed
+	t, ok := s.tokens[publicToken]
+	if !ok {
+		s.fail("there is no token %q", publicToken)
 	}
+	changed := *t
+	changed.Permissions = append([]Permission{}, permissions...)
+	s.tokens[publicToken] = &changed
 }
 
 // fail ends the test, or panics outside of one: a helper was misused.

@@ -83,6 +83,11 @@ func TestMisusedHelpersEndTheTest(t *testing.T) {
 		"event":   func(s *darktracetest.Server) { s.SetField("none", "title", "") },
 		"master":  func(s *darktracetest.Server) { s.SetMaster("none", 1) },
 		"comment": func(s *darktracetest.Server) { s.AddComment("none", "", "") },
+		"id":      func(s *darktracetest.Server) { s.SetField("a", "id", "b") },
+		"group":   func(s *darktracetest.Server) { s.SetGroup("gnone", 1, "critical") },
+		"pin":     func(s *darktracetest.Server) { s.SetGroupPinned("gnone", true) },
+		"ack":     func(s *darktracetest.Server) { s.SetGroupAcknowledged("gnone", true) },
+		"token":   func(s *darktracetest.Server) { s.SetPermissions("none") },
 		"remove":  func(s *darktracetest.Server) { s.Remove("none") },
 		"merge":   func(s *darktracetest.Server) { s.Merge("gnone", "ga") },
 		"itself":  func(s *darktracetest.Server) { s.Merge("ga", "ga") },
@@ -144,6 +149,13 @@ func TestAddresses(t *testing.T) {
 	for _, addr := range []string{"localhost:0", "127.0.0.1:0"} {
 		w := newWire(t, darktracetest.WithAddr(addr))
 		assert.Equal(t, http.StatusOK, w.get(groupsPath, "").status, addr)
+	}
+	for _, addr := range []string{":0", "0.0.0.0:0"} {
+		for _, opts := range [][]darktracetest.Option{nil, {darktracetest.WithHTTP()}} {
+			w := newWire(t, append(opts, darktracetest.WithAddr(addr))...)
+			assert.Contains(t, w.srv.URL, "://127.0.0.1:")
+			assert.Equal(t, http.StatusOK, w.get(groupsPath, "").status, addr)
+		}
 	}
 	_, err := darktracetest.Start(darktracetest.WithAddr("nowhere"))
 	assert.Error(t, err)

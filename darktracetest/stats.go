@@ -140,7 +140,12 @@ func (s *Server) postInvestigation(c *call) answer {
 	}
 	s.investigations = append(s.investigations, i)
 	c.CarriedOut = true
-	return jsonAnswer(http.StatusOK, map[string]string{"investigationId": i.id})
+	return s.writeAnswer(func(master int64) map[string]string {
+		if len(s.cfg.masters) > 0 && master != s.cfg.masters[0] {
+			return map[string]string{"aianalyst": "ERROR"}
+		}
+		return map[string]string{"investigationId": i.id}
+	})
 }
 
 // getInvestigations answers GET /aianalyst/investigations. Whether its window is

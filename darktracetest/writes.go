@@ -13,16 +13,13 @@ func (s *Server) postFlag(c *call, field string, value bool) answer {
 	if refused != nil {
 		return *refused
 	}
-	var ids []string
-	for _, list := range form["uuid"] {
-		ids = append(ids, strings.FieldsFunc(list, func(r rune) bool { return r == ',' })...)
-	}
+	ids := strings.FieldsFunc(form.Get("uuid"), func(r rune) bool { return r == ',' })
 	if len(ids) == 0 {
 		return c.badInput("there is no uuid in the form")
 	}
 	var found []*event
 	for _, id := range ids {
-		if e, ok := s.byID[id]; ok {
+		if e, ok := s.present(id, c.Time); ok {
 			s.change(e, member{field, mustJSON(value)})
 			found = append(found, e)
 		}
@@ -42,16 +39,23 @@ func (s *Server) written(c *call, found []*event) answer {
 		}
 		return "ERROR"
 	}
+	return s.writeAnswer(func(master int64) map[string]string {
+		concerned := slices.ContainsFunc(found, func(e *event) bool { return s.masterOf(e) == master })
+		return map[string]string{"aianalyst": word(concerned)}
+	})
+}
+
+// writeAnswer answers a write with one object or, on a Unified View, with a list
+// of one for each master.
+func (s *Server) writeAnswer(object func(master int64) map[string]string) answer {
 	if len(s.cfg.masters) == 0 {
-		return c.word(http.StatusOK, word(c.CarriedOut))
+		return jsonAnswer(http.StatusOK, object(0))
 	}
-	words := make([]map[string]string, len(s.cfg.masters))
+	objects := make([]map[string]string, len(s.cfg.masters))
 	for i, master := range s.cfg.masters {
-		words[i] = map[string]string{"aianalyst": word(slices.ContainsFunc(found, func(e *event) bool {
-			return s.masterOf(e) == master
-		}))}
+		objects[i] = object(master)
 	}
-	return jsonAnswer(http.StatusOK, words)
+	return jsonAnswer(http.StatusOK, objects)
 }
 
 // comment is a comment as it is sent.
@@ -104,9 +108,9 @@ func (s *Server) postComment(c *call) answer {
 		return c.badInput("incident_id and message are both needed")
 	}
 	if s.cfg.profile == V70 { // says yes to anything and stores nothing
-		return c.word(http.StatusOK, "SUCCESS")
+		return s.writeAnswer(func(int64) map[string]string { return map[string]string{"aianalyst": "SUCCESS"} })
 	}
-	e, ok := s.byID[id]
+	e, ok := s.present(id, c.Time)
 	if !ok {
 		return s.written(c, nil)
 	}

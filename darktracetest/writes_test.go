@@ -51,6 +51,7 @@ func TestAcknowledgeAndPin(t *testing.T) {
 		assert.False(t, w.last().CarriedOut)
 		for _, r := range []reply{
 			w.json(tt.do, `{"uuid":"a"}`), w.form(tt.do, "id=a"), w.form(tt.do, "uuid=,"), w.form(tt.do, "uuid=%zz"),
+			w.form(tt.do, "uuid=a&uuid=b"), w.form(tt.do, "uuid=a&x=1&x=2"),
 			w.send(message{method: "POST", path: tt.do, body: "uuid=a"}), w.send(message{method: "POST", path: tt.do}),
 		} {
 			assert.Equal(t, http.StatusBadRequest, r.status)
@@ -107,6 +108,21 @@ func TestComments(t *testing.T) {
 		assert.JSONEq(t, `{"aianalyst":"INPUT ERROR"}`, r.body)
 	}
 	assert.Len(t, w.srv.Comments("a"), 2)
+}
+
+func TestNobodyActsOnWhatNobodySeesYet(t *testing.T) {
+	t.Parallel()
+	w := newWire(t)
+	require.NoError(t, w.srv.AddEventsJSONAt(time.Now().Add(time.Hour), []byte(`{"id":"late"}`)))
+	for _, r := range []reply{
+		w.form("/aianalyst/acknowledge", "uuid=late"), w.form("/aianalyst/pin", "uuid=late"),
+		w.json(commentsPath, `{"incident_id":"late","message":"x"}`),
+	} {
+		assert.JSONEq(t, `{"aianalyst":"ERROR"}`, r.body)
+		assert.False(t, w.last().CarriedOut)
+	}
+	assert.Nil(t, w.field("late", "acknowledged"))
+	assert.Empty(t, w.srv.Comments("late"))
 }
 
 func TestV70DropsComments(t *testing.T) {
@@ -223,7 +239,6 @@ func TestPermissions(t *testing.T) {
 			assert.Contains(t, w.last().Reason, string(op.permission))
 			w.srv.SetPermissions(w.public, op.permission)
 			assert.Equal(t, http.StatusOK, w.send(op.message).status)
-			w.srv.SetPermissions("nobody")
 			w.srv.SetPermissions(w.public)
 			assert.NotEqual(t, http.StatusOK, w.send(op.message).status)
 		}
