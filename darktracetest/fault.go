@@ -233,7 +233,7 @@ func (n *countingWriter) Write(p []byte) (int, error) {
 func (s *Server) bodyWriter(w http.ResponseWriter, r *http.Request, a *answer, f Fault) io.WriteCloser {
 	var out io.WriteCloser = &clientWriter{ctx: r.Context(), w: w}
 	if f.Drip > 0 {
-		out = &dripWriter{clientWriter: clientWriter{r.Context(), w}, size: cmp.Or(f.DripSize, 16), pause: func() bool { return s.pause(r.Context(), f.Drip) }}
+		out = &dripWriter{clientWriter: clientWriter{r.Context(), w}, size: cmp.Or(f.DripSize, 16), pause: func() bool { return pause(r.Context(), f.Drip) }}
 	}
 	if (f.Gzip || s.cfg.gzip) && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		w.Header().Set("Content-Encoding", "gzip")

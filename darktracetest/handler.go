@@ -143,7 +143,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		status = 0
 	}
 	s.record(c, status)
-	if !s.pause(r.Context(), fault.Delay) || fault.Cut == CutBeforeAnswer {
+	if !pause(r.Context(), fault.Delay) || fault.Cut == CutBeforeAnswer {
 		panic(http.ErrAbortHandler)
 	}
 	s.write(w, r, a, fault)
@@ -354,8 +354,9 @@ func (c *call) json(members map[string]any) *answer {
 	return nil
 }
 
-// pause waits unless the client or the server goes away first.
-func (s *Server) pause(ctx context.Context, d time.Duration) bool {
+// pause waits unless the client goes away first, or the server, which cuts its
+// connections.
+func pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}
@@ -365,9 +366,8 @@ func (s *Server) pause(ctx context.Context, d time.Duration) bool {
 	case <-timer.C:
 		return true
 	case <-ctx.Done():
-	case <-s.closed:
+		return false
 	}
-	return false
 }
 
 // write sends the answer through what the fault does to its body.

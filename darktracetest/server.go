@@ -28,7 +28,6 @@ type Server struct {
 	ca        *authority // nil without TLS
 	transport *http.Transport
 	routes    map[string]route // by method, space, path
-	closed    chan struct{}
 	closeOnce sync.Once
 	observing sync.Mutex // held while an observer is told
 
@@ -79,7 +78,6 @@ func Start(opts ...Option) (*Server, error) {
 		PublicToken:  cfg.public,
 		PrivateToken: cfg.private,
 		cfg:          cfg,
-		closed:       make(chan struct{}),
 		clockOffset:  cfg.clockOffset,
 		tokens:       map[string]*Token{cfg.public: {Public: cfg.public, Private: cfg.private}},
 		byID:         map[string]*event{},
@@ -155,7 +153,6 @@ func reachable(addr net.Addr) string {
 // once.
 func (s *Server) Close() {
 	s.closeOnce.Do(func() {
-		close(s.closed)
 		_ = s.http.Close()
 		s.transport.CloseIdleConnections()
 	})
