@@ -138,6 +138,8 @@ func TestEventFilters(t *testing.T) {
 		"uuid=mail,both,none":                            {"both", "mail"},
 		"uuid=none":                                      {},
 		"uuid=done":                                      {},
+		"groupid=gdone":                                  {},
+		"groupid=gdone&includeacknowledged=true":         {"done"},
 		"uuid=done&includeacknowledged=true":             {"done"},
 	} {
 		assert.Equal(t, want, w.ids(eventsPath, query), query)
@@ -151,6 +153,8 @@ func TestGroupFilters(t *testing.T) {
 	t.Parallel()
 	w := filtered(t)
 	w.srv.SetGroupAcknowledged("gdone", true)
+	assert.Empty(t, w.ids(groupsPath, "groupid=gdone"), "hidden even from a look-up")
+	assert.Empty(t, w.ids(groupsPath, "uuid=done"))
 	all := []string{"gtwo", "gsaas", "gmail", "ginfo"}
 	for query, want := range map[string][]string{
 		"":                                all,
@@ -176,6 +180,15 @@ func TestGroupFilters(t *testing.T) {
 		assert.Equal(t, want, w.ids(groupsPath, query), query)
 	}
 	assert.Empty(t, w.srv.Unexpected())
+}
+
+func TestIncidentsAreActiveForADay(t *testing.T) {
+	t.Parallel()
+	w, noon := atNoon(t)
+	for age, want := range map[time.Duration]bool{0: true, day - time.Millisecond: true, day: false} {
+		w.add("a", `"periods":[{"start":1,"end":%d}]`, ms(noon.Add(-age)))
+		assert.Contains(t, w.get(groupsPath, "groupid=ga").body, fmt.Sprintf(`"active":%t`, want), age)
+	}
 }
 
 func TestGroupWindowIsAnchoredAtTheStart(t *testing.T) {
@@ -361,7 +374,7 @@ func TestGroupsAreDerivedFromEvents(t *testing.T) {
 func TestRestrictedTokenGetsAnonymisedData(t *testing.T) {
 	t.Parallel()
 	w := newWire(t)
-	w.add("a", `"summary":"\"ip\":\"192.0.2.77\"","breachDevices":[{"identifier":"192.0.2.77","hostname":"pc.example.com","ip":"192.0.2.77","did":1,"sid":1}],
+	w.add("a", `"summary":"\"ip\":\"192.0.2.77\"","breachDevices":[{"identifier":"192.0.2.77","hostname":"pc.example.com","ip":"192.0.2.77","did":1,"sid":1},{"hostname":"192.0.2.78"}],
 		"details":[[{"header":"","contents":[{"key":null,"type":"externalHost","values":[{"hostname":"","ip":"203.0.113.5"}]},
 		{"key":null,"type":"device","values":[{"identifier":null,"ip":"10.9.8.7","did":null}]}]}]]`)
 	w.srv.AddToken(darktracetest.Token{
@@ -371,6 +384,7 @@ func TestRestrictedTokenGetsAnonymisedData(t *testing.T) {
 	w.public, w.private = "narrow", "secret"
 	body := w.get(eventsPath, "includeincidenteventurl=true").body
 	assert.Regexp(t, `"identifier":"192\.0\.2\.#\d{5}","hostname":"pc.example.com","ip":"192\.0\.2\.#\d{5}"`, body)
+	assert.Regexp(t, `"hostname":"192\.0\.2\.#\d{5}"`, body)
 	assert.Contains(t, body, `"summary":"\"ip\":\"192.0.2.77\""`)
 	assert.Contains(t, body, `"ip":"203.0.113.5"`, "others' addresses are no secret")
 	assert.True(t, json.Valid([]byte(body)))

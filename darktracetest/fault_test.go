@@ -107,6 +107,7 @@ func TestCarriedOutOrNot(t *testing.T) {
 		"503":                      {darktracetest.Fault{Status: 503}, 503, false},
 		"502, carried out":         {darktracetest.BadGateway(), 502, true},
 		"200 with other body":      {darktracetest.Fault{Body: "{}", CarryOut: true}, 200, true},
+		"endless":                  {darktracetest.Fault{Endless: true, Truncate: true, After: 9}, 200, false},
 		"login page":               {darktracetest.LoginPage(), 200, false},
 		"cut before read":          {darktracetest.Fault{Cut: darktracetest.CutBeforeRead}, 0, false},
 		"cut before answer":        {darktracetest.Fault{Cut: darktracetest.CutBeforeAnswer}, 0, false},

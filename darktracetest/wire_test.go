@@ -10,6 +10,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -216,6 +218,43 @@ func TestRequestsSignedByTheBookAreAccepted(t *testing.T) {
 				assert.Equal(t, darktracetest.Accepted, w.last().Verdict, w.last().Reason)
 			}
 		})
+	}
+}
+
+// The vectors that the SDK's own signatures are tested with.
+func TestSignatureVectors(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../testdata/signatures.json")
+	require.NoError(t, err)
+	var file struct {
+		PublicToken, PrivateToken string
+		Vectors                   []struct {
+			Name, Method, Path, Query, Body, Layout, Date, StripPrefix, Signed, Signature string
+			SignAsSent                                                                    bool
+		}
+	}
+	require.NoError(t, json.Unmarshal(data, &file))
+	require.NotEmpty(t, file.Vectors)
+	for _, v := range file.Vectors {
+		for profile := darktracetest.V52; profile <= darktracetest.V71; profile++ {
+			now, err := time.Parse(v.Layout, v.Date)
+			require.NoError(t, err)
+			w := newWire(t, darktracetest.InMemory(), darktracetest.WithTokens(file.PublicToken, file.PrivateToken),
+				darktracetest.WithProfile(profile), darktracetest.WithStrippedPathPrefix(v.StripPrefix),
+				darktracetest.WithClock(func() time.Time { return now }))
+			path := strings.TrimPrefix(v.Path, v.StripPrefix)
+			w.send(message{method: v.Method, path: path, query: v.Query, body: v.Body, date: v.Date, signature: v.Signature})
+			want, last := []darktracetest.Verdict{darktracetest.Accepted, darktracetest.NoEndpoint, darktracetest.BadInput}, w.last()
+			switch {
+			case v.SignAsSent && profile < darktracetest.V71:
+				want = []darktracetest.Verdict{darktracetest.BadSignature}
+			case v.Layout != time.DateTime && profile == darktracetest.V71:
+				want = []darktracetest.Verdict{darktracetest.BadDate}
+			}
+			assert.Contains(t, want, last.Verdict, "%s: %s: %s", profile, v.Name, last.Reason)
+			assert.Equal(t, want[0] != darktracetest.BadSignature,
+				slices.Contains(last.StringToSign, v.Signed+"\n"+file.PublicToken+"\n"+v.Date), "%s: %s", profile, v.Name)
+		}
 	}
 }
 

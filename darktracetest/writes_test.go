@@ -48,6 +48,7 @@ func TestAcknowledgeAndPin(t *testing.T) {
 		assert.Equal(t, http.StatusOK, r.status)
 		assert.Equal(t, `{"aianalyst":"ERROR"}`, r.body)
 		assert.Equal(t, darktracetest.Failed, w.last().Verdict)
+		assert.Len(t, w.srv.Unexpected(), 1, "a write that did nothing is no success")
 		assert.False(t, w.last().CarriedOut)
 		for _, r := range []reply{
 			w.json(tt.do, `{"uuid":"a"}`), w.form(tt.do, "id=a"), w.form(tt.do, "uuid=,"), w.form(tt.do, "uuid=%zz"),
@@ -209,13 +210,16 @@ func TestUnknownEndpoints(t *testing.T) {
 		assert.Contains(t, r.body, "<title>Log In | Darktrace</title>")
 		assert.Contains(t, w.last().Reason, "a redirect was followed")
 	}
+	r := w.form("/login", "user=a")
+	assert.Equal(t, http.StatusFound, r.status, "only a GET ends up there")
+	assert.Equal(t, "7.1 has no such endpoint", w.last().Reason)
 	w.srv.ResetRequests()
 	assert.Empty(t, w.srv.Requests())
 }
 
 func TestPermissions(t *testing.T) {
 	t.Parallel()
-	for _, profile := range []darktracetest.Profile{darktracetest.V61, darktracetest.V71} {
+	for _, profile := range []darktracetest.Profile{darktracetest.V61, darktracetest.V70, darktracetest.V71} {
 		for _, op := range operations() {
 			w := newWire(t, darktracetest.WithProfile(profile))
 			w.add("a", `"title":""`)
@@ -352,6 +356,26 @@ func TestInvestigations(t *testing.T) {
 		assert.Equal(t, http.StatusBadRequest, w.json(investigationPath, body).status, body)
 	}
 	assert.Equal(t, http.StatusBadRequest, w.form(investigationPath, `{"investigateTime":"1700000000","did":1}`).status)
+}
+
+func TestInvestigationsLookAtOneHour(t *testing.T) {
+	t.Parallel()
+	w, noon := atNoon(t)
+	at := noon.Add(-5 * time.Hour)
+	for name, span := range map[string][2]time.Duration{
+		"too early": {-2 * time.Hour, -31 * time.Minute}, "before": {-2 * time.Hour, -30 * time.Minute},
+		"after": {30 * time.Minute, time.Hour}, "too late": {31 * time.Minute, time.Hour},
+	} {
+		w.add(name, `"breachDevices":[{"did":7}],"periods":[{"start":%d,"end":%d}]`, ms(at.Add(span[0])), ms(at.Add(span[1])))
+	}
+	id := w.investigate(at, 7)
+	var found []string
+	for range 3 {
+		for _, finding := range w.investigations("investigationId=" + id)[0].Incidents {
+			found = append(found, finding.UUID)
+		}
+	}
+	assert.ElementsMatch(t, []string{"before", "after"}, found)
 }
 
 func TestInvestigationsTakeTheirTime(t *testing.T) {
