@@ -4,7 +4,13 @@
 //	go run ./examples/appliance -addr 127.0.0.1:8443 -ca ca.pem
 //
 // It prints its URL and tokens, reports every request that it refuses with the
-// reason, and stops on SIGINT or SIGTERM.
+// reason and every query parameter that had no effect, and stops on SIGINT or
+// SIGTERM. Scripts build it first and run the program itself, since a signal to
+// go run may not reach it:
+//
+//	go build -o appliance ./examples/appliance
+//	./appliance -http & pid=$!
+//	kill -INT $pid
 package main
 
 import (
@@ -57,6 +63,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		darktracetest.WithObserver(func(r darktracetest.Request) {
 			if r.Verdict != darktracetest.Accepted {
 				fmt.Fprintln(out, "refused:", r)
+			}
+			if len(r.Ignored) > 0 {
+				fmt.Fprintf(out, "ignored: %s: %s\n", strings.Join(r.Ignored, ", "), r)
 			}
 		}),
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,6 +72,14 @@ func TestServes(t *testing.T) {
 	require.True(t, lines.Scan())
 	assert.Contains(t, lines.Text(), "refused: GET /aianalyst/incidentevents?")
 	assert.Contains(t, lines.Text(), "API SIGNATURE ERROR")
+
+	go func() {
+		_ = good.Do(t.Context(), &darktrace.Request{
+			Method: "GET", Path: "/aianalyst/groups", Query: url.Values{"uuid": {"a"}, "groupcritical": {"true"}},
+		}, nil)
+	}()
+	require.True(t, lines.Scan())
+	assert.Equal(t, "ignored: groupcritical: GET /aianalyst/groups?groupcritical=true&uuid=a: accepted", lines.Text())
 
 	go func() { _ = stop() }()
 	require.True(t, lines.Scan())
