@@ -17,6 +17,8 @@ import (
 // details in block form, incidents of several events and merged ones, and events
 // created up to 23 hours after the activity. None is acknowledged or pinned. The
 // same seed gives the same events but for their times, which IncidentsAt fixes.
+// With WithClock, use IncidentsAt(seed, n, srv.Now()): the default window would
+// not show events of another time.
 func Incidents(seed uint64, n int) []*darktrace.IncidentEvent {
 	return IncidentsAt(seed, n, thisHour())
 }

@@ -55,7 +55,8 @@ func WithTokens(public, private string) Option {
 }
 
 // WithClock sets the clock that everybody shares, client included; default
-// time.Now. For an appliance whose clock is wrong: WithClockOffset.
+// time.Now. For an appliance whose clock is wrong: WithClockOffset. For incidents
+// within the default window of such a server: IncidentsAt(seed, n, srv.Now()).
 func WithClock(now func() time.Time) Option { return func(c *config) { c.clock = now } }
 
 // WithClockOffset makes the appliance's clock wrong: positive is ahead.

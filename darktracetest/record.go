@@ -73,7 +73,9 @@ func (r *Request) refuse(v Verdict, format string, args ...any) {
 	r.Verdict, r.Reason = v, fmt.Sprintf(format, args...)
 }
 
-// Requests returns every request so far, in the order in which they arrived.
+// Requests returns every request so far, in the order in which the server had
+// its verdict on them: one is there before it is answered, and of those that are
+// sent at once any may come first.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()

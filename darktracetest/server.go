@@ -58,7 +58,8 @@ func (t *Token) may(p Permission) bool {
 }
 
 // NewServer starts a fake appliance: by default V71, HTTPS on a free loopback
-// port, empty. It panics when it cannot listen. Close it, or use WithTB.
+// port, empty. It panics when it cannot listen. Close or WithTB is enough to
+// end it.
 func NewServer(opts ...Option) *Server {
 	s, err := Start(opts...)
 	if err != nil {
