@@ -53,7 +53,7 @@ func TestTBFailsOnFaultsThatMetNoRequest(t *testing.T) {
 	tb := &recorder{TB: t}
 	w := newWire(t, darktracetest.WithTB(tb))
 	w.srv.Inject(
-		darktracetest.BadGateway().On("POST", "aianalyst/acknowlege").Next(1),
+		darktracetest.BadGateway().On("POST", "aianalyst/acknowledge").Next(1),
 		darktracetest.Fault{Method: "GET", Path: groupsPath, Status: 503, Skip: 1, Times: 1},
 		darktracetest.Fault{Path: groupsPath, Status: 503, Times: 2},
 		darktracetest.Fault{Path: eventsPath, Status: 503},
@@ -62,7 +62,7 @@ func TestTBFailsOnFaultsThatMetNoRequest(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, w.get(groupsPath, "").status)
 	tb.cleanups[0]()
 	assert.Equal(t, []string{
-		`darktracetest: a fault for the next requests met none: Method "POST", Path "aianalyst/acknowlege"`,
+		`darktracetest: a fault for the next requests met none: Method "POST", Path "aianalyst/acknowledge"`,
 		`darktracetest: a fault for the next requests met none: Method "GET", Path "/aianalyst/groups"`,
 	}, tb.errors)
 }
