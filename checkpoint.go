@@ -17,7 +17,7 @@ import (
 // Keep it as JSON, wherever you like. Equal checkpoints have equal JSON, also
 // after a round trip, so that a store can compare them as texts. It is versioned,
 // and decoding refuses what it does not know. It has about 22 bytes for each id
-// that is remembered, and about 80 more with PollOptions.Updates; no other data
+// that is remembered, and about 70 more with PollOptions.Updates; no other data
 // of events.
 type Checkpoint struct {
 	through Millis // when the last complete pass began, by the appliance's clock; 0 = none yet
