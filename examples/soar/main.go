@@ -3,6 +3,7 @@
 // integration for Cortex XSOAR, and each prints its context output as JSON.
 //
 //	soar get-ai-analyst-incident-event eventId=<id>
+//	soar fetch-incidents min_score=40 max_alerts=20 first_fetch="3 days ago" state=seen.json
 //
 // Without configuration it talks to a fake appliance of its own; see the folder
 // above for the settings of a real one.
@@ -54,6 +55,7 @@ type session struct {
 func commands() []command {
 	return []command{
 		{"test", nil, nil, test},
+		{"fetch-incidents", nil, []string{"min_score", "max_alerts", "first_fetch", "state"}, fetchIncidents},
 		{"get-ai-analyst-incident-event", []string{"eventId"}, nil, getEvent},
 		{"get-comments-for-ai-analyst-incident-event", []string{"eventId"}, nil, getComments},
 		{"post-comment-to-ai-analyst-incident-event", []string{"eventId", "message"}, nil, postComment},
