@@ -34,10 +34,10 @@ func (f AuthenticatorFunc) Authenticate(req *http.Request, body []byte) error { 
 // Refresher is what an Authenticator may also be: one whose credentials expire.
 // Refresh is called when a request was refused for its credentials (err is
 // ErrSignature, ErrDate, ErrLogin or ErrPermission), at most once per call; not
-// for a write that got a login page with a status of success. When
-// it returns true, the request is authenticated anew and sent once more, writes
-// too, because a refused request has done nothing. An error that it returns
-// ends the call and is joined with err.
+// for a write that got a login page with a status of success. When it returns
+// true, the request is authenticated anew and sent once more, writes too, because
+// a refused request has done nothing. An error that it returns ends the call and
+// is joined with err.
 type Refresher interface {
 	// Refresh renews the credentials and reports whether that was worth another
 	// attempt.

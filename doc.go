@@ -1,6 +1,6 @@
 // Package darktrace is an unofficial client for the AI Analyst of a Darktrace
-// appliance: incident events and incidents, acknowledging, pinning, comments,
-// investigations and statistics.
+// appliance: incident events and incidents, a feed of what is new, acknowledging,
+// pinning, comments, investigations and statistics.
 //
 //	package main
 //
@@ -84,6 +84,8 @@
 //   - [ErrTooLarge]: narrow the window, or see [WithMaxResponseSize].
 //   - [ErrDecode]: the answer is not the JSON that was due. Please report it;
 //     [Client.Do] gets the answer as it is.
+//   - [ErrNoCheckpoint], [ErrCheckpointConflict]: from a store of checkpoints only;
+//     see below.
 //
 // The error of a call that its context ended is context.Canceled or
 // context.DeadlineExceeded as well. A timeout of the client's own is
@@ -130,6 +132,50 @@
 //   - Lists of ids that don't fit into one request go out in several: 32 KiB of
 //     them in a write, 50 in a read.
 //   - The number of requests a minute is unlimited unless [WithRateLimit] is given.
+//
+// # The feed
+//
+// [AIAnalystService.Watch] is a loop over what is new, for a daemon:
+//
+//	store := darktrace.FileCheckpoint("incidents.json")
+//	for change, err := range client.AIAnalyst.Watch(ctx, store, nil) {
+//		if err != nil {
+//			return err
+//		}
+//		fmt.Println(change.Kind, change.Event.Title)
+//	}
+//
+// [AIAnalystService.Poll] is one pass of it, for a cron job that keeps the
+// [Checkpoint], a piece of JSON, where it likes. The promise of both: every event
+// that the appliance lists is delivered at least once, and once only as long as
+// the checkpoint is kept, provided that it is listed at most SweepOverlap (7 days)
+// after the time that the appliance's windows compare, whichever that is. Order,
+// equal times, moving scores, merges, pins, acknowledgements, pauses, restarts,
+// errors and limits change nothing about that.
+//
+//  1. An event is known by its id alone. It is delivered when it first matches
+//     the [EventFilter]; with Updates, again when its scores, categories,
+//     incident, acknowledgement or pin have changed since.
+//  2. Each pass reads again Overlap (24 hours) before the pass before it, and once
+//     every SweepEvery (an hour) SweepOverlap before the sweep before it, on the
+//     appliance's clock. After a pause of a week the windows are wider by a week.
+//     The first pass delivers what was created or active since Since (24 hours
+//     ago).
+//  3. An id is remembered until no later window can list it, which is as long as
+//     the widest overlap, and takes some 22 bytes of the checkpoint. A pass reads
+//     slices of 48 hours at most and keeps no event that it knows.
+//  4. What a Limit leaves over is owed: its ids are in the checkpoint, the next
+//     Poll begins with them, and no new pass begins before.
+//  5. Poll keeps nothing: its result holds the next checkpoint, to be kept once
+//     the changes are dealt with. A crash in between brings them again and loses
+//     none, and so does an error: the old checkpoint is as good as it was.
+//  6. Watch takes a change as dealt with when the loop body asks for the next one,
+//     and saves after each batch and at the end, be it a break or the context. It
+//     tries again after what will pass, and yields what will not.
+//  7. A checkpoint is for one loop at a time: where two save, the second one gets
+//     [ErrCheckpointConflict]. [CheckpointStore] is for stores of your own.
+//
+// The comments of Poll and Watch have the rules in full.
 //
 // # Concurrency
 //
@@ -181,7 +227,8 @@
 // [WithLogger] logs attempts and retries: method, path, the names in the query
 // without their values, status, duration, attempt, bytes, and the text of the
 // error if there was one; no header and no body. Without it nothing is logged but
-// a warning when certificates are not verified.
+// warnings: when certificates are not verified, and of the feed. Those go to
+// slog.Default.
 //
 // No error, log line or dump of a value that the SDK makes holds a token or a
 // signature. What you put between it and the wire does see the headers that
