@@ -24,28 +24,28 @@ func (k ChangeKind) String() string { return string(k) }
 // EventChange is what Poll and Watch deliver: an event, and why.
 type EventChange struct {
 	// Kind is EventNew or EventUpdated.
-	Kind ChangeKind
+	Kind ChangeKind `json:"kind"`
 	// Event is the event as it is now.
-	Event *IncidentEvent
+	Event *IncidentEvent `json:"event"`
 	// Fields names what has changed, for EventUpdated; nil for EventNew.
-	Fields []FieldChange
+	Fields []FieldChange `json:"fields,omitempty"`
 	// PreviousGroups are other ids that the event's incident may be known by:
 	// those from before merges and, for EventUpdated, the one that the event
 	// has just left. A ticket that was opened under one of them is this
 	// incident's. nil means none.
-	PreviousGroups []string
+	PreviousGroups []string `json:"previousGroups,omitempty"`
 }
 
 // FieldChange is a field of an event that has changed.
 type FieldChange struct {
 	// Field is its name on the wire: groupScore, aiaScore, category,
 	// groupCategory, acknowledged, pinned or currentGroup.
-	Field string
+	Field string `json:"field"`
 	// Old is the value when the event was last delivered: a Score, a Category, a
 	// bool or a string, as the field of IncidentEvent.
-	Old any
+	Old any `json:"old"`
 	// New is the value now, of the same type.
-	New any
+	New any `json:"new"`
 }
 
 // stateFields are the fields of an event that can change, in the order of a
