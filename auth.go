@@ -107,7 +107,9 @@ func NewTokenAuth(publicToken, privateToken string, opts ...TokenOption) (*Token
 	}
 	config := tokenConfig{layout: "2006-01-02 15:04:05", now: time.Now}
 	for _, opt := range opts {
-		opt(&config)
+		if opt != nil {
+			opt(&config)
+		}
 	}
 	config.stripPrefix = strings.TrimRight(config.stripPrefix, "/")
 	switch {

@@ -160,8 +160,7 @@
 //     every SweepEvery (an hour) SweepOverlap before the sweep before it, on the
 //     appliance's clock. After a pause of a week the windows are wider by a week.
 //     The first pass delivers what was created or active since Since (24 hours
-//     ago). The clock is known to a second, so that what was created in the last
-//     one may have to wait for the next pass.
+//     ago). Its window ends a minute ahead, since the clock is known to a second.
 //  3. An id is remembered until no later window can list it, which is as long as
 //     the widest overlap, and takes some 22 bytes of the checkpoint. A pass reads
 //     slices of 48 hours at most and keeps no event that it knows.

@@ -175,8 +175,9 @@ func (o *PollOptions) listOptions(w window) *EventListOptions {
 //   - The first pass reads from Since, and from SweepOverlap before it began:
 //     what that lists and was neither created nor active since Since counts as
 //     delivered, so that only what shows up later is new.
-//   - Windows are explicit, except that the first request of a client, which does
-//     not know the appliance's clock yet, has no end. A window is read in slices
+//   - Windows are explicit and end a minute ahead of the appliance's clock, which
+//     is known to a second only; the first request of a client, which does not
+//     know it yet, has no end. A window is read in slices
 //     of at most 48 hours, oldest first, each streamed: of events that are known
 //     no more than the id is decoded, and none is kept.
 //   - Acknowledged events are included; events that are pinned are too, but only
@@ -313,7 +314,7 @@ func (p *poller) settle() {
 	pass.At = Millis(theirs.Add(p.began.Sub(ours)).UnixMilli())
 	for i := range pass.Todo {
 		if pass.Todo[i].To == 0 {
-			pass.Todo[i].To = max(pass.At, pass.Todo[i].From)
+			pass.Todo[i].To = max(pass.At+slack, pass.Todo[i].From) // So that the newest second is in it.
 		}
 	}
 	next.floor = min(next.floor, pass.At) // The clock was set back.

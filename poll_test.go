@@ -106,12 +106,12 @@ func TestPollReadsWindows(t *testing.T) {
 		time.Sleep(30 * time.Minute)
 		f.reset()
 		f.poll()
-		assert.Equal(t, []string{"-24.52 to 0.00"}, f.asked(), "24 hours and a minute before the pass before")
+		assert.Equal(t, []string{"-24.52 to 0.02"}, f.asked(), "24 hours and a minute before the pass before")
 
 		time.Sleep(30 * time.Minute)
 		f.reset()
 		f.poll()
-		assert.Equal(t, []string{"-24.52 to 0.00",
+		assert.Equal(t, []string{"-24.52 to 0.02",
 			"-169.02 to -121.02", "-121.03 to -73.03", "-73.05 to -25.05", "-25.07 to -24.50"}, f.asked(), "a sweep once an hour")
 
 		time.Sleep(7 * day)
@@ -119,7 +119,7 @@ func TestPollReadsWindows(t *testing.T) {
 		f.client = newClient(t, f)
 		f.poll()
 		assert.Equal(t, []string{
-			"-192.02 to -144.02", "-144.03 to -96.03", "-96.05 to -48.05", "-48.07 to -0.07", "-0.08 to 0.00",
+			"-192.02 to -144.02", "-144.03 to -96.03", "-96.05 to -48.05", "-48.07 to -0.07", "-0.08 to 0.02",
 			"-336.02 to -288.02", "-288.03 to -240.03", "-240.05 to -192.05", "-192.07 to -192.00",
 		}, f.asked(), "after a week off")
 	})
