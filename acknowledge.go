@@ -1,7 +1,6 @@
 package darktrace
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -49,7 +48,9 @@ func (s *AIAnalystService) Unpin(ctx context.Context, eventIDs ...string) error 
 
 // AcknowledgeGroup acknowledges every event that an incident has now. The id may
 // be that of one of its events, as in GetGroup. Events that join the incident
-// later are not acknowledged. Errors are those of GetGroup and Acknowledge.
+// later are not acknowledged. The incident's own flag is separate, and may stay
+// as it is. To have it verified, give AcknowledgeVerified the ids of the events
+// that GetGroup returns. Errors are those of GetGroup and Acknowledge.
 //
 // Threat Visualizer API: GET /aianalyst/groups, POST /aianalyst/acknowledge.
 func (s *AIAnalystService) AcknowledgeGroup(ctx context.Context, groupID string) error {
@@ -98,7 +99,7 @@ func (s *AIAnalystService) AcknowledgeVerified(ctx context.Context, eventIDs ...
 		case found:
 			result.Failed[id] = s.client().notStored("/aianalyst/acknowledge", "event "+id, written.Unknown[id])
 		case readErr != nil:
-			result.Unknown[id] = cmp.Or(written.Unknown[id], s.client().unverified(ctx, "/aianalyst/acknowledge", readErr))
+			result.Unknown[id] = s.client().unverified(ctx, "/aianalyst/acknowledge", readErr, written.Unknown[id])
 		default:
 			result.Failed[id] = failed(ErrNotFound, http.MethodPost, "/aianalyst/acknowledge", "the appliance has no event "+id, nil, s.client().redact)
 		}
@@ -111,14 +112,14 @@ func (c *core) notStored(path, what string, writeErr error) error {
 	if writeErr != nil {
 		return failed(ErrNotStored, http.MethodPost, path, what+" does not show it; the write itself had ended so", writeErr, c.redact)
 	}
-	return failed(ErrNotStored, http.MethodPost, path, what+" does not show it, although the appliance answered SUCCESS", nil, c.redact)
+	return failed(ErrNotStored, http.MethodPost, path, what+" does not show it, although the appliance reported success", nil, c.redact)
 }
 
 // unverified is the error of a write that can't be read back. The reason's kind
 // stays out of it: it is not what became of the write.
-func (c *core) unverified(ctx context.Context, path string, readErr error) error {
-	var cause error
-	if ctx.Err() != nil {
+func (c *core) unverified(ctx context.Context, path string, readErr, writeErr error) error {
+	cause := writeErr
+	if cause == nil && ctx.Err() != nil {
 		cause = contextError(ctx)
 	}
 	return failed(ErrOutcomeUnknown, http.MethodPost, path, "reading it back failed: "+readErr.Error(), cause, c.redact)
@@ -164,6 +165,9 @@ func fit(ids []string, size int) int {
 // onlyThese reports whether a failure may be that of the ids it was sent with,
 // so that the next ids deserve a request.
 func onlyThese(err error) bool {
+	if errors.Is(err, ErrLogin) {
+		return false
+	}
 	for _, kind := range []error{ErrOutcomeUnknown, ErrRejected, ErrInput, ErrNotFound} {
 		if errors.Is(err, kind) {
 			return true

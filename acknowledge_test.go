@@ -180,7 +180,7 @@ func TestAcknowledgeVerified(t *testing.T) {
 		t.Parallel()
 		batch := run(t, success, text(200, "["+event(id1, false)+"]"))
 		require.ErrorIs(t, batch.Failed[id1], darktrace.ErrNotStored)
-		require.EqualError(t, batch.Failed[id1], "darktrace: POST /aianalyst/acknowledge: not stored: event "+id1+" does not show it, although the appliance answered SUCCESS")
+		require.EqualError(t, batch.Failed[id1], "darktrace: POST /aianalyst/acknowledge: not stored: event "+id1+" does not show it, although the appliance reported success")
 		require.ErrorIs(t, batch.Failed[id2], darktrace.ErrNotFound)
 		assert.EqualError(t, batch.Failed[id2], "darktrace: POST /aianalyst/acknowledge: not found: the appliance has no event "+id2)
 	})

@@ -37,7 +37,9 @@ func (f AuthenticatorFunc) Authenticate(req *http.Request, body []byte) error { 
 // for a write that got a login page with a status of success. When it returns
 // true, the request is authenticated anew and sent once more, writes too, because
 // a refused request has done nothing. An error that it returns ends the call and
-// is joined with err.
+// is joined with err. Concurrent calls that are refused each call it: where
+// another one has renewed the credentials already, return true without doing it
+// again.
 type Refresher interface {
 	// Refresh renews the credentials and reports whether that was worth another
 	// attempt.

@@ -68,6 +68,10 @@ func (r *reply) classify() error {
 		kind: kind, dated: dated,
 	}
 	apiErr.hint = apiErr.advice(r.call.write())
+	if r.call.write() && a.status/100 == 2 && errors.Is(kind, ErrLogin) { // A page proves nothing.
+		apiErr.unproven = true
+		apiErr.hint += " If not: " + hints[ErrOutcomeUnknown]
+	}
 	return apiErr
 }
 

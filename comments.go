@@ -46,8 +46,11 @@ func (s *AIAnalystService) ListComments(ctx context.Context, eventID string) ([]
 
 // PostComment writes a comment on an event. A nil error means that the appliance
 // confirmed it; version 7.0 is known to confirm comments and drop them, see
-// PostCommentVerified. After an ErrOutcomeUnknown, look at ListComments before
-// posting again. It needs the permission "Discuss Breaches".
+// PostCommentVerified. For an event that the appliance does not have, versions
+// differ: ErrRejected, or a success that means nothing. Comments have no id: after
+// an ErrOutcomeUnknown look for the whole text in ListComments before posting
+// again, and put something into it that only you write, such as a ticket's
+// number. It needs the permission "Discuss Breaches".
 //
 // Threat Visualizer API: POST /aianalyst/incident/comments, since 6.0.2.
 func (s *AIAnalystService) PostComment(ctx context.Context, eventID, message string) error {
@@ -82,10 +85,8 @@ func (s *AIAnalystService) PostCommentVerified(ctx context.Context, eventID, mes
 	}
 	after, err := s.sameComments(ctx, eventID, message)
 	switch {
-	case err != nil && writeErr != nil:
-		return nil, writeErr
 	case err != nil:
-		return nil, s.client().unverified(ctx, commentsPath, err)
+		return nil, s.client().unverified(ctx, commentsPath, err, writeErr)
 	case len(after) <= len(before):
 		return nil, s.client().notStored(commentsPath, "the event's list of comments", writeErr)
 	}

@@ -75,7 +75,7 @@ func TestPostCommentVerified(t *testing.T) {
 	}{
 		"stored":                 {func(store func()) (*http.Response, error) { store(); return success(), nil }, nil, ""},
 		"unknown but stored":     {func(store func()) (*http.Response, error) { store(); return lost(), nil }, nil, ""},
-		"dropped":                {func(func()) (*http.Response, error) { return success(), nil }, []error{darktrace.ErrNotStored}, "does not show it, although the appliance answered SUCCESS"},
+		"dropped":                {func(func()) (*http.Response, error) { return success(), nil }, []error{darktrace.ErrNotStored}, "does not show it, although the appliance reported success"},
 		"unknown and not stored": {func(func()) (*http.Response, error) { return lost(), nil }, []error{darktrace.ErrNotStored, darktrace.ErrOutcomeUnknown}, "does not show it; the write itself had ended so: "},
 		"refused":                {func(func()) (*http.Response, error) { return httpmock.NewStringResponse(403, ""), nil }, []error{darktrace.ErrPermission}, "Discuss Breaches"},
 	} {
@@ -120,6 +120,20 @@ func TestPostCommentVerifiedThatCannotRead(t *testing.T) {
 	_, err := newClient(t, r).AIAnalyst.PostCommentVerified(t.Context(), id1, "isolated")
 	assert.Equal(t, []error{darktrace.ErrOutcomeUnknown}, kindsOf(err))
 	require.ErrorContains(t, err, "reading it back failed: darktrace: GET /aianalyst/incident/comments: 503 ")
+
+	reads = 0
+	success := r.answer
+	r.answer = func(req *http.Request) (*http.Response, error) {
+		if req.Method == http.MethodPost {
+			return httpmock.NewStringResponse(502, ""), nil
+		}
+		return success(req)
+	}
+	_, err = newClient(t, r).AIAnalyst.PostCommentVerified(t.Context(), id1, "isolated")
+	assert.Equal(t, []error{darktrace.ErrOutcomeUnknown}, kindsOf(err))
+	require.ErrorContains(t, err, "reading it back failed: darktrace: GET /aianalyst/incident/comments: 503 ")
+	require.ErrorContains(t, err, "502 Bad Gateway", "how the write itself ended")
+	r.answer = success
 
 	reads = 1
 	_, err = newClient(t, r).AIAnalyst.PostCommentVerified(t.Context(), id1, "isolated")

@@ -40,14 +40,14 @@
 //   - A token pair: [NewTokenAuth], or [NewClientFromEnv]. Every attempt has a
 //     date and a signature of its own.
 //   - Tokens that rotate, from a vault: an [Authenticator] that is a [Refresher]
-//     too. The example of Refresher is one.
+//     too: example_refresher_test.go has one.
 //   - The cloud gateway: a base URL such as
 //     "https://api.darktrace.com/products/<instance id>", an OAuth bearer token in
 //     Authorization and the author of what is written in Sabre-Username. The
-//     example of [AuthenticatorFunc] has the headers, examples/gateway a program
-//     that fetches and renews tokens.
+//     headers are in example_authenticator_test.go, a program that fetches and
+//     renews tokens in examples/gateway.
 //   - A signer of your own, such as a signing service: any Authenticator that
-//     takes its date from [RequestTime], as the example there does.
+//     takes its date from [RequestTime], as in example_authenticator_test.go.
 //
 // # Errors
 //

@@ -85,9 +85,10 @@ type APIError struct {
 	// Attempts counts the requests that were sent, this one included.
 	Attempts int
 
-	kind  error
-	hint  string
-	dated bool // whether the answer had a Date
+	kind     error
+	hint     string
+	dated    bool // whether the answer had a Date
+	unproven bool // whether a write may have been carried out all the same
 }
 
 // Error says what was asked, what the appliance answered, and what to do.
@@ -113,7 +114,9 @@ func (e *APIError) Error() string {
 }
 
 // Is reports whether target is the error's kind, one of the sentinels.
-func (e *APIError) Is(target error) bool { return e.kind != nil && target == e.kind }
+func (e *APIError) Is(target error) bool {
+	return e.kind != nil && target == e.kind || e.unproven && errors.Is(ErrOutcomeUnknown, target)
+}
 
 // LogValue gives slog the error's parts, without the body.
 func (e *APIError) LogValue() slog.Value {
@@ -182,8 +185,8 @@ type BatchError struct {
 	// NotSent holds the ids that were not sent, because what stopped an earlier
 	// request would have stopped theirs.
 	NotSent []string
-	// Failed holds the ids that were refused or could not be sent, with the
-	// reason.
+	// Failed holds the ids that were refused, could not be sent or, in
+	// AcknowledgeVerified, are unchanged when read back, with the reason.
 	Failed map[string]error
 	// Unknown holds the ids that were sent and may or may not have been carried
 	// out; each error is ErrOutcomeUnknown.

@@ -61,7 +61,9 @@ type IncidentEvent struct {
 }
 
 // AllDetails walks over every detail with the header of its block, in wire
-// order, whichever form the body had.
+// order, whichever form the body had. A detail without a key goes on with the one
+// before. Where one group of details ends and the next begins does not show; for
+// tables walk Details, their Blocks and the Groups of each.
 func (e *IncidentEvent) AllDetails() iter.Seq2[string, Detail] {
 	return func(yield func(string, Detail) bool) {
 		for _, section := range e.Details {

@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/darktrace-go/darktrace"
+	"github.com/darktrace-go/darktrace/darktracetest"
 )
 
 // http2Refuser takes requests over HTTP/2 and breaks each of their streams off
@@ -241,9 +242,20 @@ func TestAPageDoesNotProveThatAWriteWasRefused(t *testing.T) {
 	auth := &rotating{token: "stale-token"}
 	client, err := darktrace.NewClient(baseURL, auth, darktrace.WithTransport(r))
 	require.NoError(t, err)
-	require.ErrorIs(t, client.AIAnalyst.PostComment(t.Context(), id1, "x"), darktrace.ErrLogin)
+	err = client.AIAnalyst.PostComment(t.Context(), id1, "x")
+	assert.Equal(t, []error{darktrace.ErrLogin, darktrace.ErrOutcomeUnknown}, kindsOf(err))
+	require.ErrorContains(t, err, "If not: the write may or may not have been carried out; read back before sending it again")
 	assert.Len(t, r.all(), 1)
 	assert.Zero(t, auth.refreshes)
+
+	srv := newServer(t)
+	event := darktracetest.Incidents(1, 1)[0].ID
+	page := darktracetest.LoginPage().On(http.MethodPost, "*")
+	page.CarryOut = true
+	srv.Inject(page)
+	require.NoError(t, srv.Client().AIAnalyst.AcknowledgeVerified(t.Context(), event), "reading back shows that it was carried out")
+	_, err = srv.Client().AIAnalyst.PostCommentVerified(t.Context(), event, "isolated")
+	require.NoError(t, err)
 }
 
 func TestSecretsThatHide(t *testing.T) {

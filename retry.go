@@ -81,6 +81,7 @@ func (c *core) send(ctx context.Context, k *call) (*reply, error) {
 			return nil, err
 		case answer != nil && !resigned && c.resign(answer, correction):
 			resigned = true
+			c.log(ctx, slog.LevelWarn, "darktrace: signing again with the corrected clock", k, "error", err.Error())
 			continue
 		case answer != nil && !refreshed && refusesCredentials(answer, k):
 			refreshed = true
@@ -89,6 +90,7 @@ func (c *core) send(ctx context.Context, k *call) (*reply, error) {
 				return nil, reply.failed(answer.kind, "renewing the credentials failed", errors.Join(answer, refreshErr))
 			}
 			if again {
+				c.log(ctx, slog.LevelWarn, "darktrace: authenticating again", k, "error", err.Error())
 				continue
 			}
 		}

@@ -79,4 +79,7 @@
 // Everywhere else, WithClock sets the time and SetClockOffset makes the
 // appliance's clock wrong. Incidents are of the past week in real time: where the
 // clock shows something else, use IncidentsAt(seed, n, srv.Now()).
+//
+// A feed reads a day back at each pass and further back in a sweep, once an hour:
+// an event that is added with an older time arrives with the next sweep.
 package darktracetest

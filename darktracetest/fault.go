@@ -83,6 +83,9 @@ func TooManyRequests(retryAfter time.Duration) Fault {
 	}
 }
 
+// Dropped confirms a write and does not carry it out, as 7.0 does with comments.
+func Dropped() Fault { return Fault{Body: `{"aianalyst":"SUCCESS"}`} }
+
 // BadGateway is the 502 of a gateway that lost the answer to a request which
 // was carried out.
 func BadGateway() Fault {

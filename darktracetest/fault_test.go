@@ -293,3 +293,17 @@ func TestDialInMemoryHonoursItsContext(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 	}
 }
+
+func TestDroppedConfirmsAndDoesNothing(t *testing.T) {
+	t.Parallel()
+	srv := darktracetest.NewServer(darktracetest.WithTB(t))
+	srv.AddEvents(darktracetest.Incidents(1, 1)...)
+	id := darktracetest.Incidents(1, 1)[0].ID
+	srv.Inject(darktracetest.Dropped().On(http.MethodPost, "/aianalyst/acknowledge").Next(1))
+	if err := srv.Client().AIAnalyst.Acknowledge(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if srv.Event(id).Acknowledged {
+		t.Error("the write was carried out")
+	}
+}

@@ -73,7 +73,7 @@ func (p *program) start(output string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(p.t.Context(), os.Args[0], append([]string{"-checkpoint", p.checkpoint(), "-interval", "5ms"}, args...)...) //nolint:gosec // The test itself.
 	cmd.Env = append(os.Environ(), asProgram+"=1", "DARKTRACE_URL="+p.srv.URL, "DARKTRACE_CA_FILE="+filepath.Join(p.dir, "ca.pem"),
 		"DARKTRACE_PUBLIC_TOKEN="+p.srv.PublicToken, "DARKTRACE_PRIVATE_TOKEN="+p.srv.PrivateToken)
-	file, err := os.Create(filepath.Join(p.dir, output)) //nolint:gosec // A file of the test's.
+	file, err := os.Create(filepath.Join(p.dir, output))
 	require.NoError(p.t, err)
 	cmd.Stdout, cmd.Stderr = file, os.Stderr
 	require.NoError(p.t, cmd.Start())
@@ -83,7 +83,7 @@ func (p *program) start(output string, args ...string) *exec.Cmd {
 
 // output returns the ids of the lines that a program printed.
 func (p *program) output(name string) []string {
-	data, err := os.ReadFile(filepath.Join(p.dir, name)) //nolint:gosec // A file of the test's.
+	data, err := os.ReadFile(filepath.Join(p.dir, name))
 	require.NoError(p.t, err)
 	var ids []string
 	lines := strings.SplitAfter(string(data), "\n")
