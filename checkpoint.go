@@ -78,34 +78,29 @@ func (c *Checkpoint) clone() *Checkpoint {
 	return &next
 }
 
-// giveBack returns the checkpoint as it is when some of the changes that led
-// here from prev were not taken after all.
-func (c *Checkpoint) giveBack(prev *Checkpoint, changes []EventChange, filter string) *Checkpoint {
-	if len(changes) == 0 {
-		return c
-	}
+// take returns c with the memory of those changes on the way to after that were
+// taken, when others were not: the rest is read again, from where c stands.
+func (c *Checkpoint) take(changes []EventChange, after *Checkpoint, since Millis) *Checkpoint {
 	next := c.clone()
-	if next.pass == nil {
-		next.pass = &pass{At: next.through, Filter: filter}
+	if next.through == 0 && next.pass == nil {
+		next.since = since
 	}
-	everything := window{next.floor, next.pass.At}
-	next.pass.Within = everything
-	var owed idList
+	end := after.through
+	if after.pass != nil {
+		end = max(end, after.pass.At)
+	}
 	for _, change := range changes {
 		key := string(appendKey(nil, change.Event.ID))
-		delete(next.seen, key)
-		if prev != nil {
-			if before, ok := prev.seen[key]; ok {
-				next.seen[key] = before
-			}
+		known := after.seen[key]
+		known.until = max(known.until, hoursUp(end))
+		if known.state != noState {
+			known.state = string(appendState(nil, change.Event))
 		}
-		if !canAsk(change.Event.ID) {
-			next.pass.Todo = []window{everything}
-			continue
+		next.seen[key] = known
+		if next.pass != nil {
+			next.pass.Owed = slices.DeleteFunc(next.pass.Owed, func(owed string) bool { return owed == key })
 		}
-		owed = append(owed, key)
 	}
-	next.pass.Owed = append(owed, next.pass.Owed...)
 	return next
 }
 
@@ -115,7 +110,8 @@ func (c *Checkpoint) forget(line Millis) {
 		return
 	}
 	if hoursUp(line) > hoursUp(c.floor) {
-		maps.DeleteFunc(c.seen, func(_ string, m memory) bool { return m.until.millis() < line })
+		before := c.floor
+		maps.DeleteFunc(c.seen, func(_ string, m memory) bool { return m.until.millis() < before })
 	}
 	c.floor = line
 }

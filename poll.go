@@ -1,6 +1,7 @@
 package darktrace
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +13,9 @@ import (
 // PollOptions says what a feed delivers and how it reads. The zero value, and
 // nil, mean the defaults. All of it may change from one Poll to the next.
 type PollOptions struct {
-	// Since bounds the first pass: events that the appliance lists already and
-	// that were neither created nor active since then are not delivered. Zero
+	// Since bounds the first pass: events that the appliance lists already, that
+	// match the filter and that were neither created nor active since then are not
+	// delivered. Zero
 	// means 24 hours before the first Poll. Later it has no effect.
 	Since time.Time
 	// Overlap is how far each pass reads back behind the one before. 0 means 24
@@ -40,8 +42,8 @@ type PollOptions struct {
 // EventFilter says which events a feed delivers. Fields combine as AND, those of
 // a list as OR; zero fields don't filter. What can change during an event's
 // life, its incident and the incident's score and category, is matched by this
-// package: an event is delivered when it first matches, and later changes don't
-// take that back. The rest never changes and is matched by the appliance.
+// package: an event is delivered when it first matches while a pass lists it, and
+// later changes don't take that back. The rest never changes and is matched by the appliance.
 type EventFilter struct {
 	// MinGroupScore is the lowest score of the event's incident, which grows.
 	MinGroupScore float64
@@ -81,6 +83,8 @@ type PollResult struct {
 	// More reports that the pass is not complete: another Poll at once is worth
 	// it.
 	More bool
+
+	since Millis // what bounds the first pass, if this was a part of it
 }
 
 const (
@@ -220,7 +224,7 @@ func (s *AIAnalystService) Poll(ctx context.Context, checkpoint *Checkpoint, opt
 	if err := p.run(ctx); err != nil && (ctx.Err() != nil || !p.progress) {
 		return nil, err
 	}
-	return &PollResult{p.changes, p.next, p.next.pass != nil}, nil
+	return &PollResult{p.changes, p.next, p.next.pass != nil, cmp.Or(p.since, p.next.since)}, nil
 }
 
 // poller is one Poll at work.
@@ -235,9 +239,11 @@ type poller struct {
 	progress bool // something is worth keeping
 
 	began time.Time // when the new pass began, by our clock; zero while an old one goes on
+	since Millis    // what bounded the first pass, if it is complete
 	from  Millis    // where the new pass began to read
 	read  bool      // the new pass has read a slice
 
+	stuck  bool // a slice could not be read to its end for lack of room
 	warned bool
 }
 
@@ -286,6 +292,8 @@ func (p *poller) begin() {
 	p.owed = map[string]bool{}
 	if p.next.through != 0 {
 		p.from = max(p.next.through-millis(p.opts.Overlap)-slack, p.next.floor)
+	} else if p.next.since != 0 {
+		p.from = p.next.since
 	} else {
 		since := p.opts.Since
 		if since.IsZero() {
@@ -317,8 +325,10 @@ func (p *poller) settle() {
 			pass.Todo[i].To = max(pass.At+slack, pass.Todo[i].From) // So that the newest second is in it.
 		}
 	}
-	next.floor = min(next.floor, pass.At) // The clock was set back.
 	reach := millis(p.opts.SweepOverlap) + slack
+	if next.floor > pass.At { // The clock was set back: rather repeat than lose.
+		next.floor = pass.At - reach
+	}
 	if next.through == 0 {
 		if since := pass.At - millis(defaultSince); p.opts.Since.IsZero() && since < next.since {
 			pass.Todo = append(pass.Todo, window{since, next.since})
@@ -345,7 +355,7 @@ func (p *poller) advance(ctx context.Context) error {
 		pass := p.next.pass
 		var err error
 		switch baseline := p.baseline(); {
-		case baseline >= 0: // Before the limit counts, since it has to show what there was in the beginning.
+		case baseline >= 0 && !p.stuck: // Before the limit counts, since it has to show what there was in the beginning.
 			err = p.readSlice(ctx, baseline)
 		case len(pass.Owed) == 0 && len(pass.Todo) == 0:
 			p.end()
@@ -381,6 +391,7 @@ func (p *poller) end() {
 	if next.pass.Sweep {
 		next.swept = next.pass.At
 	}
+	p.since = cmp.Or(p.since, next.since)
 	next.since = 0
 	p.forget()
 	next.pass = nil
@@ -417,6 +428,7 @@ func (p *poller) readSlice(ctx context.Context, index int) error {
 	err := l.read(ctx)
 	p.settle()
 	if err != nil || !l.whole {
+		p.stuck = true
 		return err
 	}
 	p.read = true
@@ -534,6 +546,9 @@ func (l *listing) changed(key string, known memory, e *IncidentEvent) bool {
 func (l *listing) end() Millis {
 	if l.To != 0 {
 		return l.To
+	}
+	if _, known := l.service.client().clock.appliance(); !known {
+		return l.now() + 24*millisPerHour
 	}
 	return l.now() + slack
 }

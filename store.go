@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -78,7 +79,7 @@ func (s *memoryStore) Save(ctx context.Context, prev, next *Checkpoint) error {
 
 // FileCheckpoint returns a store that keeps the checkpoint in a file, readable by
 // its owner only. It is replaced as a whole and written through to the disk, so
-// that a crash leaves the old one or the new one. Beside it stands path+".lock",
+// that a crash leaves the old one or the new one; a link is replaced by a file. Beside it stands path+".lock",
 // which stays, and while saving path+".tmp". The folder has to exist.
 //
 // A file that is no checkpoint, or of a version that this package does not know,
@@ -180,11 +181,18 @@ func syncFolder(path string) error {
 		return err
 	}
 	defer func() { _ = folder.Close() }()
-	return folder.Sync()
+	err = folder.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) { // Some network file systems can't.
+		return nil
+	}
+	return err
 }
 
 // lock keeps other programs from the file for the moment of a Load or Save.
 func (s fileStore) lock(ctx context.Context) (unlock func(), err error) {
+	if s.path == "" {
+		return nil, argument("FileCheckpoint", "has no path")
+	}
 	const patience, pause = 10 * time.Second, 5 * time.Millisecond
 	for waited := time.Duration(0); waited < patience; waited += pause {
 		if err := ctx.Err(); err != nil {

@@ -149,3 +149,10 @@ func TestFileCheckpointWaitsForTheLock(t *testing.T) {
 	_, err = darktrace.TryLock(filepath.Join(t.TempDir(), strings.Repeat("long", 100)))
 	require.Error(t, err)
 }
+
+func TestFileCheckpointWithoutAPath(t *testing.T) {
+	t.Parallel()
+	_, err := darktrace.FileCheckpoint("").Load(t.Context())
+	require.ErrorIs(t, err, darktrace.ErrArgument)
+	require.ErrorContains(t, err, "FileCheckpoint has no path")
+}
