@@ -15,8 +15,7 @@ import (
 type PollOptions struct {
 	// Since bounds the first pass: events that the appliance lists already, that
 	// match the filter and that were neither created nor active since then are not
-	// delivered. Zero
-	// means 24 hours before the first Poll. Later it has no effect.
+	// delivered. Zero means 24 hours before the first Poll. Later it has no effect.
 	Since time.Time
 	// Overlap is how far each pass reads back behind the one before. 0 means 24
 	// hours.
