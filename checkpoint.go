@@ -282,17 +282,16 @@ func (c *Checkpoint) states(keys []string) []string {
 
 // UnmarshalJSON decodes what MarshalJSON encoded, and refuses anything else.
 func (c *Checkpoint) UnmarshalJSON(data []byte) error {
+	var w checkpointJSON
+	err := strictly(data, &w)
 	var version struct {
 		V int `json:"v"`
 	}
-	if err := json.Unmarshal(data, &version); err != nil {
-		return fmt.Errorf("darktrace: this is no checkpoint: %w", err)
-	}
-	if version.V != checkpointVersion {
+	switch {
+	case err == nil && w.Version == checkpointVersion:
+	case json.Unmarshal(data, &version) != nil || version.V != checkpointVersion:
 		return fmt.Errorf("darktrace: this is no checkpoint of version %d, the only one that is understood", checkpointVersion)
-	}
-	var w checkpointJSON
-	if err := strictly(data, &w); err != nil {
+	default:
 		return fmt.Errorf("darktrace: the checkpoint is damaged: %w", err)
 	}
 	ids := 0

@@ -65,7 +65,7 @@ func TestCheckpointIsCompact(t *testing.T) {
 func TestCheckpointRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	t.Parallel()
 	for data, want := range map[string]string{
-		``:                           "unexpected end",
+		``:                           "no checkpoint",
 		`7`:                          "no checkpoint",
 		`[]`:                         "no checkpoint",
 		`null`:                       "version 1",

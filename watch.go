@@ -45,8 +45,8 @@ const (
 //     at first, twice as long each time, 5 minutes at most, or what the appliance
 //     asks for if that is longer.
 //   - What will not pass is yielded, with a zero EventChange, and ends the loop:
-//     the end of ctx, any error of the store, and of the appliance ErrArgument,
-//     ErrInput, ErrSignature, ErrPermission and ErrEndpoint.
+//     the end of ctx, any error of the store, ErrArgument, ErrSignature,
+//     ErrPermission and ErrEndpoint.
 //
 // Each store, and each file, is for one loop at a time: a second one ends with
 // ErrCheckpointConflict. An error that can't be yielded, since the loop is over,
@@ -171,7 +171,7 @@ func (w *watcher) report(err error) {
 
 // willPass reports whether waiting may help.
 func willPass(err error) bool {
-	for _, kind := range []error{ErrArgument, ErrInput, ErrSignature, ErrPermission, ErrEndpoint} {
+	for _, kind := range []error{ErrArgument, ErrSignature, ErrPermission, ErrEndpoint} {
 		if errors.Is(err, kind) {
 			return false
 		}

@@ -278,7 +278,7 @@ func TestWatchErrors(t *testing.T) {
 		"signature":    {400, `{"aianalyst":"API SIGNATURE ERROR"}`, nil, darktrace.ErrSignature, false},
 		"permission":   {403, `{"error":"Forbidden"}`, nil, darktrace.ErrPermission, false},
 		"endpoint":     {302, `Found. Redirecting to /login`, http.Header{"Location": {"/login"}}, darktrace.ErrEndpoint, false},
-		"input":        {400, `{"aianalyst":"INPUT ERROR"}`, nil, darktrace.ErrInput, false},
+		"input":        {400, `{"aianalyst":"INPUT ERROR"}`, nil, darktrace.ErrInput, true},
 		"date":         {400, `{"aianalyst":"API DATE ERROR"}`, nil, darktrace.ErrDate, true},
 		"login":        {200, `<html>`, http.Header{"Content-Type": {"text/html"}}, darktrace.ErrLogin, true},
 		"no list":      {200, `{}`, nil, darktrace.ErrDecode, true},
