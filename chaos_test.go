@@ -35,7 +35,7 @@ func TestChaos(t *testing.T) { //nolint:paralleltest // It counts the process's 
 	before := runtime.NumGoroutine()
 	rounds := 40
 	if *long {
-		rounds = 500
+		rounds = 300
 	}
 	srv := darktracetest.NewServer()
 	incidents := darktracetest.Incidents(3, 8*rounds)

@@ -333,7 +333,7 @@ func TestNothingLeaks(t *testing.T) { //nolint:paralleltest // It counts the pro
 	}
 	calls := 300
 	if *long {
-		calls = 5000
+		calls = 2000
 	}
 	for i := range calls {
 		remove := srv.Inject(faults[i%len(faults)])

@@ -19,7 +19,7 @@ func TestPollSimulation(t *testing.T) {
 	t.Parallel()
 	runs, steps := uint64(2), 40
 	if *long {
-		runs, steps = 12, 300
+		runs, steps = 6, 200
 	}
 	for _, by := range readings {
 		for run := range runs {

@@ -423,7 +423,7 @@ func TestWatchSimulation(t *testing.T) {
 	t.Parallel()
 	runs, steps := uint64(3), 40
 	if *long {
-		runs, steps = 40, 400
+		runs, steps = 15, 200
 	}
 	for run := range runs {
 		t.Run(strconv.FormatUint(run, 10), func(t *testing.T) {
