@@ -125,6 +125,16 @@ func TestPollReadsWindows(t *testing.T) {
 	})
 }
 
+func TestPollReadsWhatMayBeNewFirst(t *testing.T) {
+	t.Parallel()
+	inFeed(t, func(t *testing.T, f *feed) {
+		require.NoError(t, f.client.Ping(t.Context()))
+		f.opts.Since = f.now().Add(-day)
+		f.poll()
+		assert.Equal(t, []string{"-24.00 to 0.02", "-168.02 to -120.02", "-120.03 to -72.03", "-72.05 to -24.05", "-24.07 to -24.00"}, f.asked())
+	})
+}
+
 func TestPollFirstPass(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -190,6 +200,57 @@ func TestPollDeliversWhatShowsUpLate(t *testing.T) {
 	}
 }
 
+func TestPollDeliversWhatReachesBeyondSince(t *testing.T) {
+	t.Parallel()
+	for _, by := range readings {
+		t.Run(string(by), func(t *testing.T) {
+			t.Parallel()
+			inFeed(t, func(t *testing.T, f *feed) {
+				f.reading = by
+				f.opts.Since, f.opts.Limit = f.now().Add(-day), 1
+				recent := feedEvents(0, 5, f.now().Add(-time.Hour)) // Created an hour ago, about the days before Since.
+				old := feedEvents(5, 5, f.now().Add(-30*time.Hour))
+				for _, e := range slices.Concat(recent, old) {
+					e.start, e.end = f.now().Add(-6*day-time.Hour), f.now().Add(-30*time.Hour)
+				}
+				f.add(recent...)
+				f.add(old...)
+				got := f.drain()
+				time.Sleep(9 * day)
+				got = append(got, f.drain()...)
+				for range 24 {
+					time.Sleep(12 * time.Hour)
+					got = append(got, f.drain()...)
+				}
+				if by == byListing { // Before Since, if the window had it so.
+					got = slices.DeleteFunc(got, func(id string) bool { return slices.Contains(eventIDs(old), id) })
+				}
+				assert.Equal(t, eventIDs(recent), sorted(got))
+			})
+		})
+	}
+}
+
+func TestPollGoesOnAfterAPause(t *testing.T) {
+	t.Parallel()
+	inFeed(t, func(t *testing.T, f *feed) {
+		f.reading = bySpan
+		f.poll()
+		f.opts.Limit, f.opts.Overlap, f.opts.SweepOverlap = 1, time.Hour, time.Hour
+		events := feedEvents(0, 2, f.now())
+		f.add(events...)
+		got := changedIDs(f.poll().Changes)
+		for _, e := range events {
+			e.end = f.now().Add(5 * day)
+		}
+		time.Sleep(10 * day)
+		got = append(got, f.drain()...)
+		time.Sleep(day)
+		got = append(got, f.drain()...)
+		assert.Equal(t, eventIDs(events), sorted(got))
+	})
+}
+
 func TestPollLimit(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{1, 7, 50, 130, 500} {
@@ -251,6 +312,29 @@ func TestPollReadsAgainWhatCannotBeAskedFor(t *testing.T) {
 			f.noIDs = true
 			f.opts.Limit = 7
 			assert.Equal(t, f.happens(30), f.drain())
+		})
+	})
+	t.Run("the appliance ignores the parameter", func(t *testing.T) {
+		t.Parallel()
+		inFeed(t, func(t *testing.T, f *feed) {
+			f.poll()
+			f.allIDs = true
+			f.opts.Limit = 7
+			assert.Equal(t, f.happens(30), f.drain())
+		})
+	})
+	t.Run("long ago", func(t *testing.T) {
+		t.Parallel()
+		inFeed(t, func(t *testing.T, f *feed) {
+			f.noIDs = true
+			f.opts.Since, f.opts.Limit = f.now().Add(-20*day), 1
+			f.events = nil
+			f.add(feedEvents(0, 3, f.now().Add(-19*day))...)
+			f.add(feedEvents(3, 1, f.now().Add(-18*day-30*time.Second))...) // Where two slices meet.
+			f.add(feedEvents(4, 3, f.now().Add(-17*day))...)
+			f.add(feedEvents(7, 1, f.now().Add(-16*day-90*time.Second))...)
+			f.add(feedEvents(8, 3, f.now().Add(-15*day))...)
+			assert.Equal(t, eventIDs(f.events), f.drain())
 		})
 	})
 	t.Run("an id that is none", func(t *testing.T) {
@@ -593,6 +677,17 @@ func TestPollWhileTheClockIsSet(t *testing.T) {
 			}
 		}
 		assert.Subset(t, got, eventIDs(f.events[1:]), "some are lost")
+
+		// Sweeps go on although the last one seems to be yet to come.
+		f.skew = 40 * day
+		f.drain()
+		f.skew = 0
+		f.drain()
+		late := feedEvents(500, 1, f.now())[0]
+		late.created = f.now().Add(-3 * day)
+		f.add(late)
+		time.Sleep(2 * time.Hour)
+		assert.Contains(t, f.drain(), late.id)
 	})
 }
 

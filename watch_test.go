@@ -138,8 +138,8 @@ func TestWatchTakesWhatTheLoopAsksFor(t *testing.T) {
 		t.Run(map[bool]string{false: "new", true: "updated"}[updates], func(t *testing.T) {
 			t.Parallel()
 			inWatch(t, func(t *testing.T, w *watchFeed) {
-				w.opts.Limit, w.opts.Updates = 7, true
-				events := feedEvents(40, 20, w.now()) // One of them can't be asked for by its id.
+				w.opts.Limit, w.opts.Updates, w.opts.Since = 7, true, w.now().Add(-6*day)
+				events := feedEvents(40, 20, w.now().Add(-5*day)) // One of them can't be asked for by its id.
 				events[5].id = "with blanks"
 				w.add(events...)
 				if updates {
