@@ -1,22 +1,29 @@
 package darktrace
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"iter"
-	"net/http"
+	"net/url"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/google/go-querystring/query"
 )
 
-// AIAnalystService holds the methods of the AI Analyst API. It is the field
-// AIAnalyst of a Client, and as safe for concurrent use.
+// AIAnalystService reads, follows, acknowledges, pins and comments on AI
+// Analyst incidents and their events, and starts investigations. It is the
+// field AIAnalyst of a [Client] and safe for concurrent use. Start with
+// [AIAnalystService.Events], or with [AIAnalystService.Watch] to follow new
+// events; both have examples.
 //
-// An argument that makes no sense, such as an empty id or a nil context, is an
-// ErrArgument, and nothing is sent. The comments of the methods name the errors
-// that are particular to them; the package page lists those that any may return.
-type AIAnalystService struct{ client func() *core }
+// If an argument is invalid, such as an empty id or a nil context, methods
+// return ErrArgument and send nothing. The comments name the errors of each
+// method that need explanation; the package page lists those that any method
+// may return.
+type AIAnalystService service
 
 const (
 	eventsPath        = "/aianalyst/incidentevents"
@@ -27,49 +34,39 @@ const (
 )
 
 // GetEvent returns one incident event, acknowledged or not, in the client's
-// locale. ErrNotFound when the appliance has none of that id.
+// locale. If the appliance has no such event, GetEvent returns ErrNotFound.
 //
 // Threat Visualizer API: GET /aianalyst/incidentevents.
 func (s *AIAnalystService) GetEvent(ctx context.Context, eventID string) (*IncidentEvent, error) {
-	if err := checkID("eventID", eventID); err != nil {
+	if err := checkEventID("eventID", eventID); err != nil {
 		return nil, err
 	}
-	return first(ctx, s.client(), eventsPath, s.client().byID("uuid", eventID), decodeEvent(false), eventID,
+	return lookUp(ctx, s.client(), s.client().byID(eventsPath, "uuid", eventID), decodeEvent(ctx, false), eventID,
 		func(e *IncidentEvent) bool { return e.ID == eventID || slices.Contains(e.Children, eventID) })
 }
 
-// ListEvents returns the incident events that Events would yield. The list holds
-// a whole window in memory; for wide ones see Events.
+// ListEvents returns the incident events that Events yields, as a list. For
+// wide windows, which need much memory, use Events.
 //
 // Threat Visualizer API: GET /aianalyst/incidentevents.
 func (s *AIAnalystService) ListEvents(ctx context.Context, opts *EventListOptions) ([]*IncidentEvent, error) {
 	return collect(s.Events(ctx, opts))
 }
 
-// Events streams incident events: each is yielded as soon as it has arrived, and
-// memory does not grow with the window. The order is the appliance's: by the
-// incident's score, not by time. An error is yielded last, with a nil event.
-// Breaking off closes the connection; ranging again sends the request again. nil
-// options mean the appliance's defaults: the last 7 days, and pinned events from
-// any time.
+// Events streams incident events: it yields each one as soon as it has arrived,
+// so that memory does not grow with the window. The order is the appliance's:
+// by the score of the incident, not by time. Nil options mean the
+// appliance's defaults: the last 7 days, and pinned events from any time.
+//
+// An error is yielded last, with a nil event. Breaking out of the loop closes
+// the connection. Ranging again sends the request again.
 //
 // Threat Visualizer API: GET /aianalyst/incidentevents.
 func (s *AIAnalystService) Events(ctx context.Context, opts *EventListOptions) iter.Seq2[*IncidentEvent, error] {
-	return s.events(ctx, opts, nil)
-}
-
-// events is Events with a decoder of the caller's, unless that is nil.
-func (s *AIAnalystService) events(ctx context.Context, opts *EventListOptions, decode elementDecoder[IncidentEvent]) iter.Seq2[*IncidentEvent, error] {
 	return func(yield func(*IncidentEvent, error) bool) {
-		var o EventListOptions
-		if opts != nil {
-			o = *opts
-		}
-		if decode == nil {
-			decode = decodeEvent(o.KeepRaw)
-		}
+		o := valueOf(opts)
 		query, err := o.encode(s.client().locale)
-		l := list[IncidentEvent]{eventsPath, query, decode, "uuid", o.EventIDs, func(e *IncidentEvent) (string, []string) {
+		l := list[IncidentEvent]{eventsPath, query, decodeEvent(ctx, o.KeepRaw), "uuid", o.EventIDs, func(e *IncidentEvent) (string, []string) {
 			return e.ID, []string{e.ID}
 		}}
 		if len(o.EventIDs) == 0 {
@@ -87,9 +84,10 @@ func (s *AIAnalystService) events(ctx context.Context, opts *EventListOptions, d
 	}
 }
 
-// GetGroup returns an incident by its own id or by that of one of its events. It
-// follows merges: an absorbed incident is found through its founding event.
-// ErrNotFound when the appliance has neither.
+// GetGroup returns an incident by its own id or by the id of one of its events.
+// It follows merges: an incident that was merged into another one is found by
+// the event that founded it. If the appliance has neither, GetGroup returns
+// ErrNotFound.
 //
 // Threat Visualizer API: GET /aianalyst/groups.
 func (s *AIAnalystService) GetGroup(ctx context.Context, id string) (*IncidentGroup, error) {
@@ -98,38 +96,35 @@ func (s *AIAnalystService) GetGroup(ctx context.Context, id string) (*IncidentGr
 	}
 	founding, isGroup := strings.CutPrefix(id, "g")
 	if isGroup {
-		group, err := first(ctx, s.client(), groupsPath, s.client().byID("groupid", id), decodeGroup(false), id,
+		group, err := lookUp(ctx, s.client(), s.client().byID(groupsPath, "groupid", id), decodeGroup(ctx, false), id,
 			func(g *IncidentGroup) bool { return g.ID == id || slices.Contains(g.PreviousIDs, id) })
 		if !errors.Is(err, ErrNotFound) || founding == "" {
 			return group, err
 		}
 	}
-	return first(ctx, s.client(), groupsPath, s.client().byID("uuid", founding), decodeGroup(false), id,
+	return lookUp(ctx, s.client(), s.client().byID(groupsPath, "uuid", founding), decodeGroup(ctx, false), id,
 		func(g *IncidentGroup) bool {
 			return slices.Contains(g.eventIDs(), founding) || slices.Contains(g.PreviousIDs, id)
 		})
 }
 
-// ListGroups returns the incidents that Groups would yield.
+// ListGroups returns the incidents that Groups yields, as a list.
 //
 // Threat Visualizer API: GET /aianalyst/groups.
 func (s *AIAnalystService) ListGroups(ctx context.Context, opts *GroupListOptions) ([]*IncidentGroup, error) {
 	return collect(s.Groups(ctx, opts))
 }
 
-// Groups streams incidents, as Events does events. Its window compares the start
-// of an incident's activity, which can be long ago: to learn what is new, poll
-// events.
+// Groups streams incidents, as Events streams events. Its window selects
+// incidents by the start of their activity, which can be long ago: to learn
+// what is new, use WatchIncidents or PollIncidents.
 //
 // Threat Visualizer API: GET /aianalyst/groups.
 func (s *AIAnalystService) Groups(ctx context.Context, opts *GroupListOptions) iter.Seq2[*IncidentGroup, error] {
 	return func(yield func(*IncidentGroup, error) bool) {
-		var o GroupListOptions
-		if opts != nil {
-			o = *opts
-		}
+		o := valueOf(opts)
 		query, err := o.encode(s.client().locale)
-		l := list[IncidentGroup]{groupsPath, query, decodeGroup(o.KeepRaw), "groupid", o.GroupIDs, func(g *IncidentGroup) (string, []string) {
+		l := list[IncidentGroup]{groupsPath, query, decodeGroup(ctx, o.KeepRaw), "groupid", o.GroupIDs, func(g *IncidentGroup) (string, []string) {
 			return g.ID, append([]string{g.ID}, g.PreviousIDs...)
 		}}
 		if len(o.GroupIDs) == 0 {
@@ -153,131 +148,230 @@ func (g *IncidentGroup) eventIDs() []string {
 	return ids
 }
 
-// byID encodes the query of a look-up by id, which needs no option encoding.
-func (c *core) byID(key, id string) string {
-	rest := "includeacknowledged=true"
-	if c.locale != "" {
-		rest += "&locale=" + string(c.locale)
-	}
-	if key == "groupid" { // Keys go out sorted.
-		return "groupid=" + id + "&" + rest
-	}
-	return rest + "&" + key + "=" + id
+// EventListOptions selects incident events. Fields combine as AND. Zero fields
+// are not sent, so a score or id of zero can't be requested. EventIDs overrides
+// all other fields, GroupIDs all but EventIDs.
+//
+// Threat Visualizer API: GET /aianalyst/incidentevents.
+type EventListOptions struct {
+	// Start and End bound the window, in milliseconds. Neither: the last 7
+	// days. Only End: the 7 days before it. Only Start: until now. The API does
+	// not document which time of an event the appliance compares.
+	Start time.Time `url:"starttime,omitempty,unixmilli"`
+	// End is the end of the window; see Start.
+	End time.Time `url:"endtime,omitempty,unixmilli"`
+	// IncludeAcknowledged asks for acknowledged events too.
+	IncludeAcknowledged bool `url:"includeacknowledged,omitempty"`
+	// ExcludePinned leaves out pinned events outside the window, which the
+	// appliance adds by default.
+	ExcludePinned bool `url:"-"`
+	// OnlyPinned asks for pinned events only.
+	OnlyPinned bool `url:"includeonlypinned,omitempty"`
+	// IncludeURL asks for IncidentEvent.URL. Only appliances that know their
+	// own name send it.
+	IncludeURL bool `url:"includeincidenteventurl,omitempty"`
+	// SaaSOnly asks for SaaS events only.
+	SaaSOnly bool `url:"saasonly,omitempty"`
+	// KeepRaw keeps each event's JSON in IncidentEvent.Raw. It is not sent.
+	KeepRaw bool `url:"-"`
+	// Locale is the language of texts; empty means the client's.
+	Locale Locale `url:"locale,omitempty"`
+	// Categories are those of the event's incident, combined as OR: compliance,
+	// suspicious and critical. The appliance has no filter for informational.
+	Categories []Category `url:"-"`
+	// MinScore is the lowest score of the event itself, above 0 to 100.
+	MinScore float64 `url:"minscore,omitempty"`
+	// MaxScore is the highest score of the event itself, above 0 to 100.
+	MaxScore float64 `url:"maxscore,omitempty"`
+	// MinGroupScore is the lowest score of the event's incident, above 0 to 100.
+	MinGroupScore float64 `url:"mingroupscore,omitempty"`
+	// MaxGroupScore is the highest score of the event's incident.
+	MaxGroupScore float64 `url:"maxgroupscore,omitempty"`
+	// DeviceID (did) asks for the events of a device.
+	DeviceID int64 `url:"did,omitempty"`
+	// ExcludeDeviceID leaves out the events of a device.
+	ExcludeDeviceID int64 `url:"excludedid,omitempty"`
+	// SubnetID (sid) asks for the events of a subnet.
+	SubnetID int64 `url:"sid,omitempty"`
+	// ExcludeSubnetID leaves out the events of a subnet.
+	ExcludeSubnetID int64 `url:"excludesid,omitempty"`
+	// Master asks for the events of one master of a Unified View.
+	Master int64 `url:"master,omitempty"`
+	// GroupIDs asks for the events of these incidents, acknowledged or not.
+	GroupIDs []string `url:"groupid,omitempty,comma"`
+	// EventIDs asks for these events, acknowledged or not, in as many requests
+	// as needed. Unknown ids are left out.
+	EventIDs []string `url:"uuid,omitempty,comma"`
 }
 
-// first returns the first element that is what a look-up asks for. Others can
-// come from an appliance that does not know the parameter, and ignores it.
-func first[T any](ctx context.Context, c *core, path, query string, decode elementDecoder[T], id string, wanted func(*T) bool) (*T, error) {
-	reply, err := c.send(ctx, &call{method: http.MethodGet, path: path, query: query})
+// GroupListOptions selects incidents. Fields combine as AND; zero fields are
+// not sent. GroupIDs overrides all other fields, EventIDs all but GroupIDs.
+//
+// Threat Visualizer API: GET /aianalyst/groups.
+type GroupListOptions struct {
+	// Start and End bound the window as in EventListOptions. They select by the
+	// start of an incident's activity.
+	Start time.Time `url:"starttime,omitempty,unixmilli"`
+	// End is the end of the window; see Start.
+	End time.Time `url:"endtime,omitempty,unixmilli"`
+	// IncludeAcknowledged asks for acknowledged incidents too.
+	IncludeAcknowledged bool `url:"includeacknowledged,omitempty"`
+	// ExcludePinned leaves out pinned incidents from outside the window.
+	ExcludePinned bool `url:"-"`
+	// OnlyPinned asks for pinned incidents only.
+	OnlyPinned bool `url:"includeonlypinned,omitempty"`
+	// IncludeURL asks for IncidentGroup.URL.
+	IncludeURL bool `url:"includegroupurl,omitempty"`
+	// SaaSOnly asks for SaaS incidents only.
+	SaaSOnly bool `url:"saasonly,omitempty"`
+	// KeepRaw keeps each incident's JSON in IncidentGroup.Raw. It is not sent.
+	KeepRaw bool `url:"-"`
+	// Locale is the language of texts; empty means the client's.
+	Locale Locale `url:"locale,omitempty"`
+	// Categories are those of the incident, combined as OR: compliance,
+	// suspicious and critical.
+	Categories []Category `url:"-"`
+	// MinScore is the lowest score of the incident, above 0 to 100.
+	MinScore float64 `url:"minscore,omitempty"`
+	// MaxScore is the highest score of the incident, above 0 to 100.
+	MaxScore float64 `url:"maxscore,omitempty"`
+	// DeviceID (did) asks for incidents with an event of a device.
+	DeviceID int64 `url:"did,omitempty"`
+	// ExcludeDeviceID leaves out incidents with an event of a device.
+	ExcludeDeviceID int64 `url:"excludedid,omitempty"`
+	// SubnetID (sid) asks for incidents with an event of a subnet.
+	SubnetID int64 `url:"sid,omitempty"`
+	// ExcludeSubnetID leaves out incidents with an event of a subnet.
+	ExcludeSubnetID int64 `url:"excludesid,omitempty"`
+	// Master asks for the incidents of one master of a Unified View.
+	Master int64 `url:"master,omitempty"`
+	// GroupIDs asks for these incidents, acknowledged or not. Unlike GetGroup
+	// it does not follow merges.
+	GroupIDs []string `url:"groupid,omitempty,comma"`
+	// EventIDs asks for the incidents that hold these events.
+	EventIDs []string `url:"uuid,omitempty,comma"`
+}
+
+func (o *EventListOptions) encode(locale Locale) (url.Values, error) {
+	err := firstError(
+		checkWindow(o.Start, o.End),
+		checkScores("MinScore", o.MinScore, "MaxScore", o.MaxScore),
+		checkScores("MinGroupScore", o.MinGroupScore, "MaxGroupScore", o.MaxGroupScore),
+		checkLocale("Locale", o.Locale),
+		checkIDs("GroupIDs", o.GroupIDs),
+		checkIDs("EventIDs", o.EventIDs),
+	)
 	if err != nil {
 		return nil, err
 	}
-	var found *T
-	err = decodeStream(bytes.NewBuffer(reply.data), decode, func(element *T) bool {
-		if found == nil && wanted(element) {
-			found = element
-		}
-		return ctx.Err() == nil
-	})
-	switch {
-	case ctx.Err() != nil:
-		return nil, reply.broken(ErrConnection, "", contextError(ctx))
-	case err != nil:
-		return nil, reply.undecoded(err)
-	case found == nil:
-		return nil, reply.failed(ErrNotFound, "the appliance has nothing of the id "+id, nil)
-	}
-	return found, nil
+	values, _ := query.Values(o) // It fails only for values that are not structs.
+	return complete(values, "group", o.Categories, o.ExcludePinned, locale)
 }
 
-// list is a list endpoint and what to ask of it: everything that the query
-// matches, or certain ids.
-type list[T any] struct {
-	path   string
-	query  map[string][]string
-	decode elementDecoder[T]
-	key    string                           // the parameter that holds ids
-	ids    []string                         // what to ask for; empty: whatever matches
-	names  func(*T) (id string, _ []string) // an element's identity, and the ids that ask for it
-}
-
-// idsPerRequest keeps a URL below what proxies take.
-const idsPerRequest = 50
-
-// each yields every element once. Ids go out as comma lists; those that do not
-// come back are asked for singly, since not every appliance takes lists.
-func (l *list[T]) each(ctx context.Context, c *core, yield func(*T) bool) error {
-	if len(l.ids) == 0 {
-		return l.stream(ctx, c, yield)
-	}
-	missing, seen := map[string]bool{}, map[string]bool{}
-	stopped := false
-	request := func(ids ...string) error {
-		l.query[l.key] = []string{strings.Join(ids, ",")}
-		return l.stream(ctx, c, func(element *T) bool {
-			id, names := l.names(element)
-			for _, name := range names {
-				delete(missing, name)
-			}
-			if seen[id] {
-				return true
-			}
-			seen[id] = true
-			stopped = !yield(element)
-			return !stopped
-		})
-	}
-	ids := unique(l.ids)
-	for _, id := range ids {
-		missing[id] = true
-	}
-	for begin := 0; begin < len(ids); begin += idsPerRequest {
-		chunk := ids[begin:min(begin+idsPerRequest, len(ids))]
-		if err := request(chunk...); stopped || err != nil && (len(chunk) == 1 || !errors.Is(err, ErrInput)) {
-			return err
-		}
-		for _, id := range chunk {
-			if len(chunk) == 1 || !missing[id] {
-				continue
-			}
-			if err := request(id); stopped || err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// stream sends one request and yields the elements of its answer.
-func (l *list[T]) stream(ctx context.Context, c *core, yield func(*T) bool) (err error) {
-	reply, err := c.send(ctx, &call{method: http.MethodGet, path: l.path, query: encodeQuery(l.query), stream: true})
+func (o *GroupListOptions) encode(locale Locale) (url.Values, error) {
+	err := firstError(
+		checkWindow(o.Start, o.End),
+		checkScores("MinScore", o.MinScore, "MaxScore", o.MaxScore),
+		checkLocale("Locale", o.Locale),
+		checkIDs("GroupIDs", o.GroupIDs),
+		checkIDs("EventIDs", o.EventIDs),
+	)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { reply.finish(err) }()
-	cancelled := false
-	err = decodeStream(reply, l.decode, func(element *T) bool {
-		if cancelled = ctx.Err() != nil; cancelled {
-			return false
-		}
-		return yield(element)
-	})
-	switch {
-	case cancelled:
-		return reply.broken(ErrConnection, "", contextError(ctx))
-	case err != nil:
-		return reply.undecoded(err)
-	}
-	return nil
+	values, _ := query.Values(o) // It fails only for values that are not structs.
+	return complete(values, "", o.Categories, o.ExcludePinned, locale)
 }
 
-func collect[T any](elements iter.Seq2[*T, error]) ([]*T, error) {
-	list := []*T{}
-	for element, err := range elements {
-		if err != nil {
-			return nil, err
+// complete adds the parameters that tags can't express. The two endpoints name the
+// categories differently, and ignore the names of the other endpoint.
+func complete(values url.Values, prefix string, categories []Category, excludePinned bool, locale Locale) (url.Values, error) {
+	for _, category := range categories {
+		switch category {
+		case CategoryCompliance, CategorySuspicious, CategoryCritical:
+			values.Set(prefix+string(category), "true")
+		case CategoryInformational:
+			return nil, argument("Categories", "contains informational, for which the appliance has no filter")
+		default:
+			return nil, argument("Categories", "contains %q; use compliance, suspicious or critical", category)
 		}
-		list = append(list, element)
 	}
-	return list, nil
+	if excludePinned {
+		values.Set("includeallpinned", "false")
+	}
+	if locale != "" && !values.Has("locale") {
+		values.Set("locale", string(locale))
+	}
+	if values.Has("uuid") || values.Has("groupid") {
+		values.Set("includeacknowledged", "true")
+	}
+	return values, nil
 }
+
+// Stats are the figures of AI Analyst over a span of time.
+//
+// Threat Visualizer API: GET /aianalyst/stats.
+type Stats struct {
+	EquivalentHumanTime    int64                      `json:"equivalentHumanTime"`    // Time that people would have needed, probably in milliseconds.
+	PositiveInvestigations int64                      `json:"positiveInvestigations"` // Investigations that found something.
+	NegativeInvestigations int64                      `json:"negativeInvestigations"` // Investigations that found nothing.
+	Graph                  StatsGraph                 `json:"graphData,omitzero"`     // The investigations one by one.
+	AttackPhases           []StatsPhases              `json:"attackPhases,omitzero"`  // How often which attack phases were seen.
+	Groups                 StatsGroups                `json:"groupStats,omitzero"`    // Incidents by category.
+	Metadata               json.RawMessage            `json:"metadata,omitzero"`      // Undocumented; nil = none.
+	Extra                  map[string]json.RawMessage `json:"-"`                      // Fields that this type doesn't know, and those of an unexpected type; nil = none.
+
+	unusual fieldSet // Fields that the values alone would encode differently.
+}
+
+// StatsGraph lists investigations as parallel lists: the elements at the same
+// index belong to the same investigation.
+type StatsGraph struct {
+	BreachTime          []Millis       `json:"breachTime,omitzero" wire:"places"`          // When the model was breached.
+	EndTime             []Millis       `json:"endTime,omitzero" wire:"places"`             // When the investigation ended.
+	EquivalentHumanTime []int64        `json:"equivalentHumanTime,omitzero" wire:"places"` // Time that people would have needed, probably in milliseconds.
+	IsPositive          []bool         `json:"isPositive,omitzero" wire:"places"`          // It found something.
+	AIAScore            []*Probability `json:"aiaScore,omitzero" wire:"places"`            // Score, 0 to 1; nil = none.
+	Extra               RawJSON        `json:"-"`                                          // What the fields above can't hold; see [RawJSON].
+
+	unusual fieldSet // Fields that the values alone would encode differently.
+}
+
+// StatsPhases counts events with the same attack phases.
+type StatsPhases struct {
+	Phases []AttackPhase `json:"phases,omitzero"` // The phases.
+	Count  int64         `json:"count"`           // How many events have them.
+	Extra  RawJSON       `json:"-"`               // What the fields above can't hold; see [RawJSON].
+
+	unusual fieldSet // Fields that the values alone would encode differently.
+}
+
+// StatsGroups counts incidents.
+type StatsGroups struct {
+	Total        int64                       `json:"total"`                 // All incidents.
+	Compliance   int64                       `json:"compliance"`            // Incidents of category compliance.
+	Suspicious   int64                       `json:"suspicious"`            // Incidents of category suspicious.
+	Critical     int64                       `json:"critical"`              // Incidents of category critical.
+	MITRETactics map[string]map[string]int64 `json:"mitreTactics,omitzero"` // Counts by "total" or category, then by tactic.
+	Extra        RawJSON                     `json:"-"`                     // What the fields above can't hold; see [RawJSON].
+
+	unusual fieldSet // Fields that the values alone would encode differently.
+}
+
+// StatsOptions bounds the time that GetStats counts. Zero fields are not sent.
+type StatsOptions struct {
+	// Start and End bound the window; zero for both means the last 7 days.
+	Start time.Time `url:"starttime,omitempty,unixmilli"`
+	// End is the end of the window; see Start.
+	End time.Time `url:"endtime,omitempty,unixmilli"`
+}
+
+// GetStats returns what AI Analyst did in a span of time. Nil options mean the
+// last 7 days.
+//
+// Threat Visualizer API: GET /aianalyst/stats.
+func (s *AIAnalystService) GetStats(ctx context.Context, opts *StatsOptions) (*Stats, error) {
+	return getOne[Stats](ctx, s.client(), statsPath, opts)
+}
+
+func (o *StatsOptions) check() error { return checkWindow(o.Start, o.End) }

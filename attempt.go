@@ -1,6 +1,8 @@
 package darktrace
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,33 +14,44 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/darktrace-go/darktrace/internal/inflate"
+	"github.com/darktrace-go/darktrace/internal/operations"
+	"github.com/darktrace-go/darktrace/internal/trail"
 )
 
-// reply is one attempt of a call and its answer. data is the whole answer, or
-// for a stream its beginning, which Read returns first.
+// reply is one attempt of a call and its response. data is the whole response
+// or, for a stream, its beginning, which Read returns first.
 type reply struct {
 	client  *core
 	call    *call
 	ctx     context.Context // the caller's
 	req     *http.Request
+	trail   *trail.Trail // of a write
 	resp    *http.Response
 	data    []byte
-	number  int // counted from 1
+	text    []byte // data's beginning, for errors
+	number  int    // counted from 1
 	started time.Time
+	date    time.Time // when the appliance accepted the request, by its clock,
+	dated   bool      // whether the response says so
 
-	beginning [snippetSize]byte // holds data at first, for a stream
+	beginning [snippetSize]byte // memory for data, for a stream
 
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
 	limit  atomic.Int64 // the duration that timer stands for
-	left   int64        // bytes that the answer may still have
+	left   int64        // bytes that may still be read
 	size   int64        // bytes read
-	err    error        // what broke reading, classified
+	err    error        // why reading failed, classified
 	closed bool
+
+	end func(*reply, error) // reports to hooks that the call has ended; nil = no hooks, or reported already
 }
 
-// attempt sends a request once and classifies the answer. Without an error the
-// reply is success as far as its beginning shows, and must be finished.
+// attempt sends a request once and classifies the response. If it returns no
+// error, the beginning of the response is a success, and the reply must be
+// finished.
 func (c *core) attempt(ctx context.Context, k *call, number int) (*reply, error) {
 	r := &reply{client: c, call: k, ctx: ctx, number: number, started: time.Now(), left: c.maxSize}
 	if r.left == 0 {
@@ -59,40 +72,51 @@ func (r *reply) exchange() error {
 	headers := min(r.client.timeout, max(r.client.timeout/2, headerTimeout))
 	r.limit.Store(int64(headers))
 	r.timer = time.AfterFunc(headers, func() { cancel(timeout(time.Duration(r.limit.Load()))) })
-	var trail *writeTrail
 	if r.call.write() {
-		trail = new(writeTrail)
-		ctx = trail.follow(ctx, r.client.outer, cancel)
+		r.trail, ctx = r.client.guard.Follow(ctx, r.call.body)
+	} else if r.client.guard.Wrapped || !trail.Safe(r.call.method) {
+		r.trail, ctx = r.client.guard.Watch(ctx)
 	}
 	r.build(ctx)
 	if err := r.authenticate(); err != nil {
 		return err
 	}
-	resp, err := r.client.outer.RoundTrip(r.req) //nolint:bodyclose // finish closes it.
+	r.trail.Begin(r.req)
+	resp, err := r.client.outer.RoundTrip(r.req)
 	if err == nil && resp == nil {
-		err = errors.New("the transport returned neither an answer nor an error")
+		err = errors.New("the transport returned no response and no error")
 	}
 	if err != nil {
-		return r.unanswered(err, trail)
+		return r.noResponse(err)
 	}
 	if resp.Body == nil { // Stubs may leave it out.
 		resp.Body = http.NoBody
 	}
+	if resp.StatusCode/100 == 1 { // The body of a 101 is the connection, which a context does not close.
+		_ = resp.Body.Close()
+		resp.Body = http.NoBody
+	}
 	r.resp = resp
+	if resp.Request != nil && resp.Request.Method != r.call.method && r.call.write() {
+		return r.broken(ErrOutcomeUnknown, "a middleware followed a redirect: the response is to a "+resp.Request.Method, nil)
+	}
+	if err := inflate.Declared(resp); err != nil && resp.StatusCode/100 == 2 {
+		return r.broken(ErrDecode, "", err)
+	}
 	r.limit.Store(int64(r.client.timeout))
 	if r.streams() {
-		r.timer.Stop() // From here on each Read has its own.
+		r.timer.Stop() // From now on each Read has its own timeout.
 	} else {
 		r.timer.Reset(r.client.timeout - time.Since(r.started))
 	}
 	return r.classify()
 }
 
-// streams reports whether the answer is read as it arrives, without a limit to
-// its time. An error's body is not.
+// streams reports whether the response is read as it arrives, without a limit on
+// the whole time. The body of an error response is not.
 func (r *reply) streams() bool { return r.call.stream && r.resp.StatusCode/100 == 2 }
 
-// build makes the attempt's request, all but what authenticates it.
+// build makes the request of the attempt, without authentication.
 func (r *reply) build(ctx context.Context) {
 	k := r.call
 	req := (&http.Request{Method: k.method, URL: k.url(r.client.base), Host: r.client.base.Host, Header: r.client.header.Clone()}).WithContext(ctx)
@@ -102,8 +126,12 @@ func (r *reply) build(ctx context.Context) {
 	if k.body != nil {
 		req.Header["Content-Type"] = []string{k.contentType}
 		req.ContentLength = int64(len(k.body))
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(string(k.body))), nil }
-		req.Body, _ = req.GetBody()
+		if k.write() {
+			req.Body, req.GetBody = r.trail.Body()
+		} else {
+			req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(k.body)), nil }
+			req.Body, _ = req.GetBody()
+		}
 	}
 	r.req = req
 }
@@ -123,29 +151,39 @@ func (r *reply) authenticate() error {
 	return nil
 }
 
-// checkIdempotency refuses the headers that make net/http send a write again.
+// checkIdempotency rejects the headers that make net/http send a write again.
 func checkIdempotency(header http.Header) error {
-	for _, key := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
-		if _, ok := header[key]; ok {
-			return argument(key, "can't be sent: net/http takes it for leave to send a write twice")
-		}
+	if name, err := trail.CheckHeader(header); err != nil {
+		return argument(name, "%v", err)
 	}
 	return nil
 }
 
-// unanswered classifies an attempt that got no answer.
-func (r *reply) unanswered(err error, trail *writeTrail) error {
+// noResponse classifies an attempt without a response.
+func (r *reply) noResponse(err error) error {
 	err = r.cause(err)
-	if trail != nil && trail.mayBeSent(err, r.client.ours) {
-		return r.failed(ErrOutcomeUnknown, hints[ErrOutcomeUnknown], err)
+	if r.call.write() && r.trail.End() {
+		advice, permanent := connectionAdvice(err, r.req.URL.Scheme)
+		if !permanent {
+			advice = hints[ErrOutcomeUnknown]
+		}
+		return r.failed(ErrOutcomeUnknown, advice, err)
 	}
-	failure := r.failed(ErrConnection, connectionAdvice(err), err)
-	failure.unanswered = true
+	if errors.Is(err, trail.ErrIdempotencyKey) {
+		return argument("WithMiddleware", "sets a header that can't be sent: %v", err)
+	}
+	kind := ErrConnection
+	advice, permanent := connectionAdvice(err, r.req.URL.Scheme)
+	if proxy, ok := errors.AsType[*proxyRefusal](err); ok && proxy.status == http.StatusProxyAuthRequired || err.Error() == http.StatusText(http.StatusProxyAuthRequired) {
+		kind, advice, permanent = ErrLogin, "the proxy requires a user name and a password: put them into its URL, see WithProxy", true
+	}
+	failure := r.failed(kind, advice, err)
+	failure.temporary, failure.permanent = !permanent, permanent
 	return failure
 }
 
 // cause replaces the error of a cancelled attempt by the reason: the caller's
-// context, or the timeout.
+// context or the timeout.
 func (r *reply) cause(err error) error {
 	if r.ctx.Err() != nil {
 		return contextError(r.ctx)
@@ -153,19 +191,19 @@ func (r *reply) cause(err error) error {
 	if cause := context.Cause(r.req.Context()); cause != nil {
 		return cause
 	}
-	// What url.Error adds to the cause, the method and URL, ours has already.
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	// Our error has the method and the URL already, which url.Error adds.
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err
 	}
 	return err
 }
 
 func timeout(after time.Duration) error {
-	return fmt.Errorf("no answer within %v: %w", after, context.DeadlineExceeded)
+	return fmt.Errorf("no response within %v: %w", after, context.DeadlineExceeded)
 }
 
-// Read reads the answer, within its size and time, and keeps what breaks it.
+// Read reads the response, within its limits of size and time, and remembers a
+// failure.
 func (r *reply) Read(p []byte) (int, error) {
 	if r.call.stream && len(r.data) > 0 {
 		n := copy(p, r.data)
@@ -177,7 +215,7 @@ func (r *reply) Read(p []byte) (int, error) {
 
 func (r *reply) readBody(p []byte) (int, error) {
 	if r.ctx.Err() != nil {
-		return 0, r.broken(ErrConnection, "", contextError(r.ctx))
+		return 0, r.broken(ErrConnection, "the response was cut off", contextError(r.ctx))
 	}
 	if int64(len(p))-1 > r.left {
 		p = p[:r.left+1]
@@ -186,6 +224,9 @@ func (r *reply) readBody(p []byte) (int, error) {
 		r.timer.Reset(r.client.timeout)
 	}
 	n, err := r.resp.Body.Read(p)
+	if r.size == 0 && !r.call.raw {
+		r.resp.Body, n, err = inflate.Undeclared(r.resp.Body, p, n, err)
+	}
 	if r.streams() {
 		r.timer.Stop()
 	}
@@ -194,14 +235,14 @@ func (r *reply) readBody(p []byte) (int, error) {
 	switch {
 	case r.left < 0:
 		return 0, r.broken(ErrTooLarge, "see WithMaxResponseSize", nil)
-	case err != nil && err != io.EOF:
-		return n, r.broken(ErrConnection, "the answer was cut", r.cause(err))
+	case err != nil && err != io.EOF: //nolint:errorlint // Readers return it bare.
+		return n, r.broken(ErrConnection, "the response was cut off", r.cause(err))
 	}
 	return n, err
 }
 
-// broken keeps and returns what broke reading. Of a write, that leaves the
-// outcome unknown, whatever it was.
+// broken records and returns why reading failed. If the call is a write, its
+// outcome is unknown.
 func (r *reply) broken(kind error, what string, cause error) error {
 	failure := r.failed(kind, what, cause)
 	if r.call.write() {
@@ -211,12 +252,16 @@ func (r *reply) broken(kind error, what string, cause error) error {
 		}
 	}
 	r.err = failure
+	if r.closed {
+		r.done(failure)
+	}
 	return failure
 }
 
-// readAll reads the whole of a single answer into data.
+// readAll reads a whole response into data.
 func (r *reply) readAll() error {
-	// One byte more than announced, so that the end shows without growing.
+	// One byte more than announced, so that reading finds the end without growing the
+	// slice.
 	r.data = make([]byte, 0, min(max(r.resp.ContentLength, 511), 1<<20)+1)
 	for {
 		if len(r.data) == cap(r.data) {
@@ -233,8 +278,8 @@ func (r *reply) readAll() error {
 	}
 }
 
-// readBeginning reads until data holds n bytes, or the answer ends; for a
-// stream it stops as soon as enough says so.
+// readBeginning reads until data holds n bytes or the response ends. For a
+// stream it stops as soon as enough returns true.
 func (r *reply) readBeginning(n int, enough func([]byte) bool) error {
 	r.data = slices.Grow(r.data, n)
 	for len(r.data) < n && !enough(r.data) {
@@ -250,54 +295,58 @@ func (r *reply) readBeginning(n int, enough func([]byte) bool) error {
 	return nil
 }
 
-// failed makes an error of the given kind about this request.
+// failed returns an error of the given kind about this request.
 func (r *reply) failed(kind error, what string, cause error) *callError {
 	return failed(kind, r.call.method, r.path(), what, cause, r.redact)
 }
 
-// undecoded classifies an answer that is not what was due.
+// undecoded classifies a response that is not the expected one.
 func (r *reply) undecoded(err error) error {
 	if r.err != nil {
 		return r.err
 	}
-	if r.call.write() {
-		return r.failed(ErrOutcomeUnknown, "", fmt.Errorf("%w: %w", ErrDecode, err))
+	if text := r.unlikeJSON(); text != "" {
+		err = errors.New(text)
+	} else {
+		err = &restated{decoderNames.Replace(err.Error()), err}
 	}
-	return r.failed(ErrDecode, "", err)
+	failure := r.failed(ErrDecode, "", err)
+	if r.call.write() {
+		failure = r.failed(ErrOutcomeUnknown, "", fmt.Errorf("%w: %w", ErrDecode, err))
+	}
+	if r.closed {
+		r.done(failure)
+	}
+	return failure
 }
+
+// unlikeJSON describes a response that is not JSON. Such a response is not from the
+// appliance, so it may be quoted.
+func (r *reply) unlikeJSON() string {
+	first := firstByte(r.text)
+	if _, personal := operations.Email(r.call.path, r.client.emailPrefix); personal || first == 0 || strings.IndexByte(`{["-0123456789tfn`, first) >= 0 {
+		return ""
+	}
+	kind := cmp.Or(shorten(printable(r.resp.Header.Get("Content-Type")), 60), "no content type")
+	return fmt.Sprintf("it is not JSON: status %d, %s, beginning with %q; check the base URL", r.resp.StatusCode, kind, shorten(r.snippet(r.text), 60))
+}
+
+// decoderNames removes the names of packages from the error of a decoder.
+var decoderNames = strings.NewReplacer("jsontext: ", "", "json: ", "")
+
+// restated is an error with another text.
+type restated struct {
+	text  string
+	cause error
+}
+
+func (e *restated) Error() string { return e.text }
+func (e *restated) Unwrap() error { return e.cause }
 
 func (r *reply) path() string { return r.req.URL.EscapedPath() }
 
-// redact blanks what authenticates the request wherever it stands in s: tokens,
-// the signature, and any other header value that could be a secret.
-func (r *reply) redact(s string) string {
-	s = r.client.redact(s)
-	for key, values := range r.req.Header {
-		switch key {
-		case "Accept", "Content-Type", "Dtapi-Date", "User-Agent":
-			continue
-		}
-		for _, value := range values {
-			_, credentials, _ := strings.Cut(value, " ")
-			s = blank(blank(s, value), credentials)
-		}
-	}
-	for _, cookie := range r.req.Cookies() {
-		s = blank(s, cookie.Value)
-	}
-	return s
-}
-
-// blank takes a secret out of s, unless it is so short that it could be a word.
-func blank(s, secret string) string {
-	if len(secret) < 6 {
-		return s
-	}
-	return strings.ReplaceAll(s, secret, "[redacted]")
-}
-
-// finish logs the attempt and frees its connection: for reuse when all was read,
-// else by closing it.
+// finish logs the attempt and frees its connection: for reuse if everything was
+// read, otherwise by closing it.
 func (r *reply) finish(err error) {
 	if r.closed {
 		return
@@ -305,6 +354,7 @@ func (r *reply) finish(err error) {
 	r.closed = true
 	r.timer.Stop()
 	r.cancel(nil)
+	r.trail.End()
 	status := 0
 	if r.resp != nil {
 		_ = r.resp.Body.Close()
@@ -315,9 +365,19 @@ func (r *reply) finish(err error) {
 		attrs = append(attrs, "error", err.Error())
 	}
 	r.client.log(r.ctx, slog.LevelDebug, "darktrace: request", r.call, attrs...)
+	r.done(err)
 }
 
-// log writes a line about a call, of the query no more than the names.
+// done reports to hooks, once, that the call has ended.
+func (r *reply) done(err error) {
+	if r != nil && r.end != nil {
+		end := r.end
+		r.end = nil
+		end(r, err)
+	}
+}
+
+// log logs a call with the names of its query parameters, never with their values.
 func (c *core) log(ctx context.Context, level slog.Level, message string, k *call, attrs ...any) {
 	if c.logger == nil || !c.logger.Enabled(ctx, level) {
 		return

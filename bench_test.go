@@ -7,12 +7,22 @@ import (
 	"crypto/sha1" //nolint:gosec // What the appliance asks for.
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/darktrace-go/darktrace/internal/feed"
 )
 
 // benchmarkEvents returns a list of n events of about 5.8 KB each, in the token
@@ -153,38 +163,170 @@ func (v *floorValue) UnmarshalJSON(data []byte) error {
 	}
 }
 
+// The floor of model alerts, with what differs between them left raw.
+type (
+	floorAlert struct {
+		PBID         int64   `json:"pbid"`
+		Time         int64   `json:"time"`
+		CreationTime int64   `json:"creationTime"`
+		CommentCount int64   `json:"commentCount"`
+		Percent      int     `json:"percentscore"`
+		Score        float64 `json:"score"`
+		Acknowledged bool    `json:"acknowledged"`
+		URL          string  `json:"breachUrl"`
+		Model        struct {
+			Then floorModel `json:"then"`
+			Now  floorModel `json:"now"`
+		} `json:"model"`
+		Components []struct {
+			Time      int64           `json:"time"`
+			CBID      int64           `json:"cbid"`
+			CID       int64           `json:"cid"`
+			CHID      int64           `json:"chid"`
+			Size      float64         `json:"size"`
+			Threshold float64         `json:"threshold"`
+			Interval  int64           `json:"interval"`
+			Logic     json.RawMessage `json:"logic"`
+			IP        string          `json:"ip"`
+			Port      int64           `json:"port"`
+			Metric    struct {
+				MLID  int64  `json:"mlid"`
+				Name  string `json:"name"`
+				Label string `json:"label"`
+			} `json:"metric"`
+			Filters []struct {
+				CFID       int64           `json:"cfid"`
+				ID         string          `json:"id"`
+				Type       string          `json:"filterType"`
+				Arguments  json.RawMessage `json:"arguments"`
+				Comparator string          `json:"comparatorType"`
+				Trigger    struct {
+					Value string `json:"value"`
+				} `json:"trigger"`
+			} `json:"triggeredFilters"`
+		} `json:"triggeredComponents"`
+		Device struct {
+			floorDevice
+			MAC    string `json:"macaddress"`
+			Vendor string `json:"vendor"`
+			IPs    []struct {
+				IP   string `json:"ip"`
+				At   int64  `json:"timems"`
+				Time string `json:"time"`
+				SID  int64  `json:"sid"`
+				VLAN int64  `json:"vlan"`
+			} `json:"ips"`
+			First int64  `json:"firstSeen"`
+			Last  int64  `json:"lastSeen"`
+			Label string `json:"devicelabel"`
+			Type  string `json:"typename"`
+			Name  string `json:"typelabel"`
+			Tags  []struct {
+				TID        int64           `json:"tid"`
+				Expiry     int64           `json:"expiry"`
+				THID       int64           `json:"thid"`
+				Name       string          `json:"name"`
+				Restricted bool            `json:"restricted"`
+				Data       json.RawMessage `json:"data"`
+			} `json:"tags"`
+		} `json:"device"`
+	}
+	floorModel struct {
+		Name  string `json:"name"`
+		PID   int64  `json:"pid"`
+		PHID  int64  `json:"phid"`
+		UUID  string `json:"uuid"`
+		Logic struct {
+			Data []struct {
+				CID    int64 `json:"cid"`
+				Weight int64 `json:"weight"`
+			} `json:"data"`
+			Target int64  `json:"targetScore"`
+			Type   string `json:"type"`
+		} `json:"logic"`
+		Throttle    int64           `json:"throttle"`
+		Shared      bool            `json:"sharedEndpoints"`
+		Actions     json.RawMessage `json:"actions"`
+		Tags        []string        `json:"tags"`
+		Interval    int64           `json:"interval"`
+		Delay       int64           `json:"delay"`
+		Active      bool            `json:"active"`
+		Modified    string          `json:"modified"`
+		ActiveTimes json.RawMessage `json:"activeTimes"`
+		Description string          `json:"description"`
+		Behaviour   string          `json:"behaviour"`
+		Defeats     json.RawMessage `json:"defeats"`
+		Version     int64           `json:"version"`
+		Priority    int64           `json:"priority"`
+		Category    string          `json:"category"`
+		Compliance  bool            `json:"compliance"`
+		MITRE       struct {
+			Tactics    []string `json:"tactics"`
+			Techniques []string `json:"techniques"`
+		} `json:"mitre"`
+		Message string `json:"message"`
+	}
+)
+
+// BenchmarkAlerts1000 decodes model alerts that have everything one can have.
+func BenchmarkAlerts1000(b *testing.B) {
+	data, err := os.ReadFile("internal/fixtures/modelbreaches.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var all []json.RawMessage
+	if err := json.Unmarshal(data, &all); err != nil {
+		b.Fatal(err)
+	}
+	body := []byte("[" + strings.Repeat(string(all[0])+",", 999) + string(all[0]) + "]")
+	benchmarkBoth(b, 1000, body, func() (int, error) {
+		var alerts []*floorAlert
+		err := json.Unmarshal(body, &alerts)
+		return len(alerts), err
+	}, func() (count int, err error) {
+		err = decodeStream(bytes.NewReader(body), decoderOf[ModelBreach](b.Context()), ignore, func(*ModelBreach) bool {
+			count++
+			return true
+		})
+		return count, err
+	})
+}
+
 func BenchmarkDecode1(b *testing.B)     { benchmarkDecode(b, 1) }
 func BenchmarkDecode100(b *testing.B)   { benchmarkDecode(b, 100) }
 func BenchmarkDecode10000(b *testing.B) { benchmarkDecode(b, 10_000) }
 
 func benchmarkDecode(b *testing.B, n int) {
 	body := benchmarkEvents(n)
-	b.Run("floor", func(b *testing.B) {
-		b.SetBytes(int64(len(body)))
-		b.ReportAllocs()
-		for b.Loop() {
-			var events []*floorEvent
-			if err := json.Unmarshal(body, &events); err != nil || len(events) != n {
-				b.Fatal(len(events), err)
-			}
-		}
-	})
-	b.Run("sdk", func(b *testing.B) {
-		b.SetBytes(int64(len(body)))
-		b.ReportAllocs()
-		for b.Loop() {
-			count := 0
-			if err := decodeStream(bytes.NewReader(body), decodeEvent(false), func(*IncidentEvent) bool {
-				count++
-				return true
-			}); err != nil || count != n {
-				b.Fatal(count, err)
-			}
-		}
+	benchmarkBoth(b, n, body, func() (int, error) {
+		var events []*floorEvent
+		err := json.Unmarshal(body, &events)
+		return len(events), err
+	}, func() (count int, err error) {
+		err = decodeStream(bytes.NewReader(body), decodeEvent(nil, false), ignore, func(*IncidentEvent) bool {
+			count++
+			return true
+		})
+		return count, err
 	})
 }
 
-// benchmarkTransport answers every request with the same body.
+// benchmarkBoth measures two functions that decode the n elements of a body.
+func benchmarkBoth(b *testing.B, n int, body []byte, floor, sdk func() (int, error)) {
+	for name, decode := range map[string]func() (int, error){"floor": floor, "sdk": sdk} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if count, err := decode(); err != nil || count != n {
+					b.Fatal(count, err)
+				}
+			}
+		})
+	}
+}
+
+// benchmarkTransport responds to every request with the same body.
 type benchmarkTransport []byte
 
 func (body benchmarkTransport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -243,7 +385,7 @@ func benchmarkClient(b testing.TB, base string, opts ...Option) *Client {
 	return client
 }
 
-// floorAndSDK runs two ways to do the same.
+// floorAndSDK measures the floor and the SDK at the same task.
 func floorAndSDK(b *testing.B, floor, sdk func() error) {
 	b.Helper()
 	b.Run("floor", func(b *testing.B) { benchmark(b, floor) })
@@ -341,5 +483,188 @@ func BenchmarkStream10000(b *testing.B) {
 			}
 		}
 		return nil
+	})
+}
+
+// knownEvents is an appliance whose windows list n events, and the checkpoint of
+// a feed that knows them all. A response is made while it is read.
+type knownEvents int
+
+func (n knownEvents) RoundTrip(req *http.Request) (*http.Response, error) {
+	list := &knownList{left: int(n), rest: []byte("[")}
+	writeBenchmarkEvent(&list.event, 0)
+	list.id = bytes.Index(list.event.Bytes(), []byte(knownID(0))) + len(knownID(0)) - 1
+	list.event.WriteByte(',')
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}},
+		Body: io.NopCloser(list), ContentLength: -1, Request: req,
+	}, nil
+}
+
+func knownID(i int) string { return fmt.Sprintf("0ebe0000-5e1f-4a61-9c10-%012x", i) }
+
+func (n knownEvents) checkpoint() *Checkpoint {
+	const hour = 3600 * 1000
+	now := time.Now().UnixMilli()
+	state := &feed.State{
+		Since: now - 7*24*hour, Through: now, Polled: now, Floor: now - 7*24*hour, Filter: fingerprint(EventFilter{}),
+		Marks: []feed.Mark{{Back: 24 * hour, At: now}, {Back: 7 * 24 * hour, At: now}},
+	}
+	for i := range int(n) {
+		state.Remember(knownID(i), feed.NoState, -feed.Hour(i%24))
+	}
+	c := new(Checkpoint) // As after a restart.
+	if err := c.UnmarshalJSON(must((&Checkpoint{state}).MarshalJSON())); err != nil {
+		panic(err)
+	}
+	return c
+}
+
+// knownList writes the list of known events.
+type knownList struct {
+	event bytes.Buffer // Any of them, and a comma.
+	id    int          // Where its id ends.
+	left  int          // Events to come.
+	rest  []byte       // Of the event that is being read.
+}
+
+func (l *knownList) Read(p []byte) (int, error) {
+	if len(l.rest) == 0 {
+		if l.left == 0 {
+			return 0, io.EOF
+		}
+		l.left--
+		l.rest = l.event.Bytes()
+		for i, n := 0, l.left; i < 12; i, n = i+1, n/16 {
+			l.rest[l.id-i] = "0123456789abcdef"[n%16]
+		}
+		if l.left == 0 {
+			l.rest[len(l.rest)-1] = ']'
+		}
+	}
+	n := copy(p, l.rest)
+	l.rest = l.rest[n:]
+	return n, nil
+}
+
+func BenchmarkPoll10000(b *testing.B)  { benchmarkPoll(b, 10_000) }
+func BenchmarkPoll100000(b *testing.B) { benchmarkPoll(b, 100_000) }
+
+// benchmarkPoll polls with nothing new. The floor decodes every event and looks
+// its id up.
+func benchmarkPoll(b *testing.B, n knownEvents) {
+	checkpoint := n.checkpoint()
+	client := benchmarkClient(b, "https://appliance.example.com", WithTransport(n), WithMaxResponseSize(1<<40))
+	seen := make(map[string]bool, n)
+	for i := range int(n) {
+		seen[knownID(i)] = true
+	}
+	floor := func() error {
+		dec := json.NewDecoder(must(n.RoundTrip(nil)).Body)
+		if _, err := dec.Token(); err != nil {
+			return err
+		}
+		for dec.More() {
+			var event floorEvent
+			if err := dec.Decode(&event); err != nil || !seen[event.ID] {
+				return errors.Join(err, errors.New("an event that is not known"))
+			}
+		}
+		return nil
+	}
+	sdk := func() error {
+		result, err := client.AIAnalyst.Poll(b.Context(), checkpoint, nil)
+		if err == nil && len(result.Changes) > 0 {
+			err = errors.New("an event that is not known")
+		}
+		return err
+	}
+	for name, run := range map[string]func() error{"floor": floor, "sdk": sdk} {
+		b.Run(name, func(b *testing.B) {
+			benchmark(b, run)
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*int(n)), "ns/event")
+		})
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// With nothing new no more is allocated for an event than its place in the next
+// checkpoint, which all of them share.
+//
+//nolint:paralleltest // counts what other tests allocate, too
+func TestAllocationsOfAPoll(t *testing.T) {
+	const n = knownEvents(5000)
+	client := benchmarkClient(t, "https://appliance.example.com", WithTransport(n))
+	checkpoint := n.checkpoint()
+	allocations := testing.AllocsPerRun(2, func() {
+		result, err := client.AIAnalyst.Poll(t.Context(), checkpoint, nil)
+		require.NoError(t, err)
+		require.Empty(t, result.Changes)
+	})
+	assert.LessOrEqual(t, allocations, 1000.0)
+}
+
+// BenchmarkCheckpoint100000 is what a restart with 100,000 ids costs: out to
+// JSON and in again.
+func BenchmarkCheckpoint100000(b *testing.B) {
+	checkpoint := knownEvents(100_000).checkpoint()
+	benchmark(b, func() error {
+		data, err := json.Marshal(checkpoint)
+		b.SetBytes(int64(len(data)))
+		return errors.Join(err, json.Unmarshal(data, new(Checkpoint)))
+	})
+}
+
+// Ids are shared by a checkpoint and the one after it. With -long they are a
+// million.
+//
+//nolint:paralleltest // counts what other tests allocate, too
+func TestPeakMemoryOfIDs(t *testing.T) {
+	n := knownEvents(50_000)
+	if *long {
+		n = 1_000_000
+	}
+	checkpoint := n.checkpoint()
+	client := benchmarkClient(t, "https://appliance.example.com", WithTransport(knownEvents(10)))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	result, err := client.AIAnalyst.Poll(t.Context(), checkpoint, nil)
+	runtime.ReadMemStats(&after)
+	require.NoError(t, err)
+	require.Empty(t, result.Changes)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(30*int(n))) //nolint:gosec // It is positive.
+	store := FileCheckpoint(filepath.Join(t.TempDir(), "checkpoint.json"))
+	require.NoError(t, store.Save(t.Context(), nil, checkpoint))
+	began := time.Now()
+	require.NoError(t, store.Save(t.Context(), checkpoint, result.Checkpoint))
+	t.Logf("a Poll allocates %.1f MB, a save takes %v", float64(after.TotalAlloc-before.TotalAlloc)/1e6, time.Since(began).Round(time.Millisecond))
+}
+
+// BenchmarkFileCheckpoint1000000 is what a save of a million ids costs: what is
+// stored is read and compared, and the next checkpoint is written through to the
+// disk. BenchmarkPollOf1000000 has the memory that a Poll takes beside them.
+func BenchmarkFileCheckpoint1000000(b *testing.B) {
+	checkpoint := knownEvents(1_000_000).checkpoint()
+	store := FileCheckpoint(filepath.Join(b.TempDir(), "checkpoint.json"))
+	if err := store.Save(b.Context(), nil, checkpoint); err != nil {
+		b.Fatal(err)
+	}
+	benchmark(b, func() error { return store.Save(b.Context(), checkpoint, checkpoint) })
+}
+
+// BenchmarkPollOf1000000 polls with a million ids in the checkpoint and ten events
+// listed.
+func BenchmarkPollOf1000000(b *testing.B) {
+	checkpoint := knownEvents(1_000_000).checkpoint()
+	client := benchmarkClient(b, "https://appliance.example.com", WithTransport(knownEvents(10)))
+	benchmark(b, func() error {
+		_, err := client.AIAnalyst.Poll(b.Context(), checkpoint, nil)
+		return err
 	})
 }

@@ -1,12 +1,18 @@
 package darktrace
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// ChangeKind tells what happened to an event.
+// ChangeKind says what happened to an event.
 type ChangeKind string
 
 // The kinds of changes.
@@ -14,53 +20,129 @@ const (
 	// EventNew is an event that was not delivered before.
 	EventNew ChangeKind = "new"
 	// EventUpdated is an event that was delivered before and has changed since;
-	// only with PollOptions.Updates.
+	// only with PollOptions.Updates or Follow.
 	EventUpdated ChangeKind = "updated"
 )
 
 // String returns "new" or "updated".
 func (k ChangeKind) String() string { return string(k) }
 
-// EventChange is what Poll and Watch deliver: an event, and why.
+// EventChange is what Poll and Watch deliver: an event, and what happened to
+// it.
 type EventChange struct {
 	// Kind is EventNew or EventUpdated.
 	Kind ChangeKind `json:"kind"`
-	// Event is the event as it is now.
+	// Key identifies the change. A change that is delivered again has the same
+	// key, and every other change has another one, even if a flag is set and
+	// reset. Used as a message id or a unique column, it makes any sink
+	// exactly-once.
+	Key string `json:"key"`
+	// Source is the appliance: the host of the client's base URL.
+	Source string `json:"source"`
+	// Event is the event in its current state.
 	Event *IncidentEvent `json:"event"`
-	// Fields names what has changed, for EventUpdated; nil for EventNew.
+	// Fields are the fields that have changed, for EventUpdated; nil for
+	// EventNew.
 	Fields []FieldChange `json:"fields,omitempty"`
 	// PreviousGroups are other ids that the event's incident may be known by:
 	// those from before merges and, for EventUpdated, the one that the event
-	// has just left. A ticket that was opened under one of them is this
-	// incident's. nil means none.
+	// has just left. A ticket for one of them belongs to this incident. Nil
+	// means none.
 	PreviousGroups []string `json:"previousGroups,omitempty"`
 }
 
-// FieldChange is a field of an event that has changed.
+// String describes the change on one line: its kind, and the event.
+func (c EventChange) String() string {
+	if c.Event == nil {
+		return string(c.Kind)
+	}
+	return oneLine(string(c.Kind), c.Event.String())
+}
+
+// LogValue returns what log/slog writes about the change: its kind and key, the
+// names of the changed fields, and what it writes about the event.
+func (c EventChange) LogValue() slog.Value {
+	return slog.GroupValue(append(changeAttrs(string(c.Kind), c.Key, c.Source, c.Fields), slog.Any("event", c.Event))...)
+}
+
+// changeAttrs are what log/slog writes about each change.
+func changeAttrs(kind, key, source string, fields []FieldChange) []slog.Attr {
+	names := make([]string, len(fields))
+	for i, field := range fields {
+		names[i] = field.Field
+	}
+	return []slog.Attr{
+		slog.String("kind", kind), slog.String("key", key), slog.String("source", source), slog.String("fields", strings.Join(names, " ")),
+	}
+}
+
+// FieldChange is a field that has changed.
 type FieldChange struct {
-	// Field is its name on the wire: groupScore, aiaScore, category,
-	// groupCategory, acknowledged, pinned or currentGroup.
+	// Field is the name of the field on the wire. For an event: groupScore,
+	// aiaScore, category, groupCategory, acknowledged, pinned or currentGroup.
 	Field string `json:"field"`
-	// Old is the value when the event was last delivered: a Score, a Category, a
-	// bool or a string, as the field of IncidentEvent.
+	// Old is the value at the last delivery: a Score, a Category, a bool or a
+	// string, as in IncidentEvent. It survives encoding/json.
 	Old any `json:"old"`
-	// New is the value now, of the same type.
+	// New is the current value, of the same type.
 	New any `json:"new"`
 }
 
-// stateFields are the fields of an event that can change, in the order of a
-// state.
-var stateFields = []struct {
-	name  string
-	value func(string) any
-}{
-	{"groupScore", scoreValue},
-	{"aiaScore", scoreValue},
-	{"category", categoryValue},
-	{"groupCategory", categoryValue},
-	{"acknowledged", flagValue},
-	{"pinned", flagValue},
-	{"currentGroup", func(s string) any { return s }},
+// UnmarshalJSON decodes a change. Old and New get the types of their field.
+func (f *FieldChange) UnmarshalJSON(data []byte) error {
+	var w struct {
+		Field    string          `json:"field"`
+		Old, New json.RawMessage // Names match in any case.
+	}
+	if err := json.Unmarshal(data, &w); err != nil {
+		return err
+	}
+	decode := decodeValue[any]
+	for _, field := range slices.Concat(allStates()...) {
+		if field.name == w.Field {
+			decode = field.decode
+		}
+	}
+	old, err := decode(w.Old)
+	if err != nil {
+		return fmt.Errorf("old value of %s: %w", w.Field, err)
+	}
+	now, err := decode(w.New)
+	if err != nil {
+		return fmt.Errorf("new value of %s: %w", w.Field, err)
+	}
+	*f = FieldChange{w.Field, old, now}
+	return nil
+}
+
+// stateFields are the fields of an element that can change. A state is a text with
+// their values, in order. Equal values give equal texts.
+type stateFields []stateField
+
+type stateField struct {
+	name   string
+	value  func(string) any          // decodes a part of a state
+	decode func([]byte) (any, error) // decodes the same value from JSON
+	number bool                      // MinScoreChange can ignore small differences
+}
+
+var eventState = stateFields{
+	{"groupScore", scoreValue, decodeValue[Score], true},
+	{"aiaScore", scoreValue, decodeValue[Score], true},
+	{"category", categoryValue, decodeValue[Category], false},
+	{"groupCategory", categoryValue, decodeValue[Category], false},
+	{"acknowledged", flagValue, decodeValue[bool], false},
+	{"pinned", flagValue, decodeValue[bool], false},
+	{"currentGroup", textValue, decodeValue[string], false}, // The value may contain the separator.
+}
+
+func decodeValue[T any](data []byte) (any, error) {
+	var v T
+	if len(data) == 0 {
+		return v, nil
+	}
+	err := json.Unmarshal(data, &v)
+	return v, err
 }
 
 func scoreValue(s string) any {
@@ -72,47 +154,49 @@ func categoryValue(s string) any { return Category(s) }
 
 func flagValue(s string) any { return s != "" }
 
-const (
-	stateSeparator = "|"
-	noState        = ""  // not known, since Updates was off
-	silentState    = "-" // of an event that was never delivered, so that no update is either
-)
+func textValue(s string) any { return s }
 
-// appendState appends what can change of an event as a text, which is equal for
-// events that are equal in that.
-func appendState(dst []byte, e *IncidentEvent) []byte {
-	dst = strconv.AppendFloat(dst, float64(e.GroupScore), 'g', -1, 64)
-	dst = append(dst, stateSeparator...)
-	dst = strconv.AppendFloat(dst, float64(e.AIAScore), 'g', -1, 64)
-	for _, category := range []Category{e.Category, e.GroupCategory} {
-		dst = append(dst, stateSeparator...)
-		dst = append(dst, strings.ReplaceAll(string(category), stateSeparator, "/")...)
-	}
-	for _, flag := range []bool{e.Acknowledged, e.Pinned} {
-		dst = append(dst, stateSeparator...)
-		if flag {
-			dst = append(dst, '1')
-		}
-	}
-	dst = append(dst, stateSeparator...)
-	return append(dst, e.CurrentGroup...)
-}
+const stateSeparator = "|"
 
-// validState reports whether s can be the state of an event.
+// allStates returns the kinds of states that a checkpoint may hold.
+func allStates() []stateFields { return []stateFields{eventState, incidentState, breachState} }
+
+// validState reports whether a text can be a state of any kind.
 func validState(s string) bool {
-	return s == noState || s == silentState || strings.Count(s, stateSeparator) >= len(stateFields)-1
+	return slices.ContainsFunc(allStates(), func(f stateFields) bool { return strings.Count(s, stateSeparator) >= len(f)-1 })
 }
 
-// stateChanges returns the fields in which two states of an event differ; nil
-// when one of them tells nothing.
-func stateChanges(before, after string) []FieldChange {
+// eventStateOf returns the state of an event.
+func eventStateOf(e *IncidentEvent) string {
+	return strings.Join([]string{
+		numberText(e.GroupScore), numberText(e.AIAScore), categoryText(e.Category), categoryText(e.GroupCategory),
+		flagText(e.Acknowledged), flagText(e.Pinned), e.CurrentGroup,
+	}, stateSeparator)
+}
+
+func numberText[N Score | Probability](n N) string {
+	return strconv.FormatFloat(float64(n), 'g', -1, 64)
+}
+
+func categoryText(c Category) string { return strings.ReplaceAll(string(c), stateSeparator, "/") }
+
+func flagText(b bool) string {
+	if b {
+		return "1"
+	}
+	return ""
+}
+
+// changes returns the fields in which two states differ; nil if one of them is not
+// a state of this kind.
+func (f stateFields) changes(before, after string) []FieldChange {
 	var changes []FieldChange
-	olds := strings.SplitN(before, stateSeparator, len(stateFields))
-	news := strings.SplitN(after, stateSeparator, len(stateFields))
-	if len(olds) != len(news) {
+	olds := strings.SplitN(before, stateSeparator, len(f))
+	news := strings.SplitN(after, stateSeparator, len(f))
+	if len(olds) != len(news) || len(olds) != len(f) {
 		return nil
 	}
-	for i, field := range stateFields {
+	for i, field := range f {
 		if olds[i] != news[i] {
 			changes = append(changes, FieldChange{field.name, field.value(olds[i]), field.value(news[i])})
 		}
@@ -120,7 +204,82 @@ func stateChanges(before, after string) []FieldChange {
 	return changes
 }
 
-// previousGroups returns the ids that an event's incident had before.
+// telling selects the changes to report.
+type telling struct {
+	fields stateFields
+	names  []string // nil = all
+	least  float64  // the smallest change of a score
+}
+
+// changes returns the fields in which two states differ, if one of them is
+// selected.
+func (t *telling) changes(before, after string) []FieldChange {
+	all := t.fields.changes(before, after)
+	if t.names != nil {
+		all = slices.DeleteFunc(all, func(c FieldChange) bool { return !slices.Contains(t.names, c.Field) })
+	}
+	if slices.ContainsFunc(all, t.matters) {
+		return all
+	}
+	return nil
+}
+
+func (t *telling) matters(c FieldChange) bool {
+	number := func(v any) float64 {
+		switch v := v.(type) {
+		case Score:
+			return float64(v)
+		case Probability:
+			return float64(v)
+		}
+		return 0
+	}
+	for _, field := range t.fields {
+		if field.name == c.Field && field.number {
+			return math.Abs(number(c.New)-number(c.Old)) >= t.least
+		}
+	}
+	return true
+}
+
+// state returns the selected part of a state.
+func (t *telling) state(s string) string {
+	if t.names == nil {
+		return s
+	}
+	values := strings.SplitN(s, stateSeparator, len(t.fields))
+	var selected []string
+	for i, field := range t.fields {
+		if i < len(values) && slices.Contains(t.names, field.name) {
+			selected = append(selected, values[i])
+		}
+	}
+	return strings.Join(selected, stateSeparator)
+}
+
+// check rejects names that no field has.
+func (t *telling) check() error {
+	for _, name := range t.names {
+		if !slices.ContainsFunc(t.fields, func(f stateField) bool { return f.name == name }) {
+			return argument("UpdateFields", "contains %q, which is not a field that changes", name)
+		}
+	}
+	if !(t.least >= 0) {
+		return argument("MinScoreChange", "is %v", t.least)
+	}
+	return nil
+}
+
+// changeKey returns the key of a change: a hash of the parts that identify it.
+func changeKey(parts ...string) string {
+	hash := sha256.New()
+	for _, part := range parts {
+		fmt.Fprintf(hash, "%d:%s", len(part), part)
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:16])
+}
+
+// previousGroups returns the earlier ids of an event's incident.
 func previousGroups(e *IncidentEvent, fields []FieldChange) []string {
 	groups := slices.Clone(e.PreviousGroups)
 	for _, field := range fields {

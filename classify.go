@@ -4,101 +4,129 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/darktrace-go/darktrace/internal/clock"
+	"github.com/darktrace-go/darktrace/internal/operations"
+	"github.com/darktrace-go/darktrace/internal/wire"
 )
 
 const (
-	errorBodySize = 8 << 10 // how much of an error's body is read
+	errorBodySize = 8 << 10 // bytes of an error's body that are read
 	envelopeSize  = 4 << 10 // an object that reports an error is smaller
-	snippetSize   = 512     // how much of a body an APIError keeps
+	snippetSize   = 512     // bytes of a body that an APIError keeps
 )
 
-// answer is what classification looks at.
-type answer struct {
+// response holds what classification needs of a request and its response.
+type response struct {
+	ctx      context.Context // the caller's
 	write    bool
 	status   int
-	area     string // the first segment of the path, under which the appliance reports
-	host     string // that was asked
+	area     string   // the first segment of the path, which the appliance uses as a key for codes
+	asked    *url.URL // of the request
 	location string
-	html     bool   // the Content-Type says so
+	html     bool   // by its Content-Type
 	body     []byte // its beginning, or all of it
 }
 
-// classify reads as much of the answer as it needs to tell success from
-// failure: the beginning of a stream or of an error, else everything.
+// classify reads as much of the response as it needs to tell success from
+// failure: the beginning of a stream or of an error, otherwise everything.
 func (r *reply) classify() error {
-	a := answer{
-		write: r.call.write(), status: r.resp.StatusCode, area: strings.Split(r.call.path, "/")[1], host: r.req.URL.Hostname(),
+	a := response{
+		ctx:   r.ctx,
+		write: r.call.write(), status: r.resp.StatusCode, area: strings.Split(r.call.path, "/")[1], asked: r.req.URL,
 		location: r.resp.Header.Get("Location"),
 		html:     strings.HasPrefix(strings.ToLower(r.resp.Header.Get("Content-Type")), "text/html"),
 	}
-	var skew time.Duration
-	date, err := http.ParseTime(r.resp.Header.Get("Date"))
-	dated := err == nil
-	if dated {
-		skew = r.client.clock.observe(date)
-	}
+	var bodyErr error
 	if a.status/100 != 2 {
-		// What broke an error's body never hides the error.
-		_ = r.readBeginning(errorBodySize, func([]byte) bool { return false })
+		bodyErr = r.readBeginning(errorBodySize, func([]byte) bool { return false })
 	} else if err := r.readSuccess(); err != nil {
 		return err
 	}
-	a.body = r.data
+	a.body = bytes.TrimPrefix(r.data, byteOrderMark)
+	if !r.call.raw {
+		r.data = a.body
+	}
+	r.text = a.body[:min(len(a.body), snippetSize)]
 	code, kind := a.classify()
+	if a.stopped() {
+		return r.broken(ErrConnection, "", contextError(r.ctx))
+	}
+	if bodyErr != nil && code == "" && (a.status == http.StatusBadRequest || a.status/100 == 3 && a.location == "" && !bytes.Contains(a.body, []byte("Redirecting to /"))) {
+		return bodyErr // The status alone does not decide the kind. With any other status, a broken body does not hide the error.
+	}
 	if kind == nil {
+		r.date, r.dated = clock.From(r.ctx).Accepted(r.resp.Header)
+		clock.Tell(r.ctx, r.date, r.dated)
 		return nil
 	}
-	apiErr := &APIError{
+	date, err := http.ParseTime(r.resp.Header.Get("Date"))
+	var skew time.Duration
+	if err == nil {
+		skew = date.Sub(r.client.clock.Now()).Round(time.Second)
+	}
+	_, personal := operations.Email(r.call.path, r.client.emailPrefix)
+	e := &APIError{
 		Method: r.call.method, Path: r.path(), StatusCode: a.status, Code: r.snippet([]byte(code)), Body: r.snippet(a.body),
 		RetryAfter: retryAfter(r.resp.Header.Get("Retry-After"), date), ClockSkew: skew, Attempts: r.number,
-		kind: kind, dated: dated,
+		kind: kind, date: date, personal: personal,
 	}
-	apiErr.hint = apiErr.advice(r.call.write())
-	if r.call.write() && a.status/100 == 2 && errors.Is(kind, ErrLogin) { // A page proves nothing.
-		apiErr.unproven = true
-		apiErr.hint += " If not: " + hints[ErrOutcomeUnknown]
-	}
-	return apiErr
+	// A page proves nothing about a write, and a 303 means that the write was carried
+	// out.
+	e.unproven = a.write && (a.status == http.StatusSeeOther || a.status/100 == 2 && kind == ErrLogin) && kind != ErrOutcomeUnknown //nolint:errorlint // They are the sentinels themselves.
+	e.hint = r.advice(&a, e)
+	return e
 }
+
+// byteOrderMark precedes the JSON of some gateways.
+var byteOrderMark = []byte("\xef\xbb\xbf")
 
 func (r *reply) readSuccess() error {
 	if !r.call.stream {
 		return r.readAll()
 	}
 	r.data = r.beginning[:0]
-	if err := r.readBeginning(snippetSize, func(data []byte) bool { return len(bytes.TrimSpace(data)) > 0 }); err != nil {
+	begun := func(data []byte) bool {
+		text := bytes.TrimPrefix(data, byteOrderMark)
+		return len(bytes.TrimSpace(text)) > 0 && !bytes.HasPrefix(byteOrderMark, text)
+	}
+	if err := r.readBeginning(snippetSize, begun); err != nil {
 		return err
 	}
-	if firstByte(r.data) != '{' {
+	if firstByte(bytes.TrimPrefix(r.data, byteOrderMark)) != '{' {
 		return nil
 	}
 	return r.readBeginning(envelopeSize, func([]byte) bool { return false })
 }
 
-// classify tells the appliance's own word for a failure, and its kind: nil for
+// stopped tells whether the context ended, so that a large body may not have been
+// read to its end.
+func (a *response) stopped() bool { return !quick(a.body) && a.ctx.Err() != nil }
+
+// classify returns the appliance's code for a failure, and its kind: nil for
 // success.
-func (a *answer) classify() (code string, kind error) {
+func (a *response) classify() (code string, kind error) {
 	switch a.status / 100 {
+	case 1:
+		if a.write {
+			return "", ErrOutcomeUnknown
+		}
+		return "", ErrDecode
 	case 2:
 		return a.classifySuccess()
-	case 3:
-		return a.classifyRedirect()
 	}
-	code = failureCode(a.body)
+	code = a.failure()
+	if a.status/100 == 3 {
+		return code, a.classifyRedirect(code)
+	}
 	switch {
 	case code == "API DATE ERROR" && a.status < 404:
 		return code, ErrDate
@@ -106,7 +134,7 @@ func (a *answer) classify() (code string, kind error) {
 		return code, ErrSignature
 	case a.status == http.StatusForbidden:
 		return code, ErrPermission
-	case a.status == http.StatusNotFound:
+	case a.status == http.StatusNotFound, a.status == http.StatusBadRequest && code == "DATANOTFOUND ERROR":
 		return code, ErrNotFound
 	case a.status == http.StatusProxyAuthRequired:
 		return code, ErrLogin
@@ -121,7 +149,7 @@ func (a *answer) classify() (code string, kind error) {
 }
 
 // classifySuccess looks for the failures that come with a status of success.
-func (a *answer) classifySuccess() (code string, kind error) {
+func (a *response) classifySuccess() (code string, kind error) {
 	first := firstByte(a.body)
 	switch {
 	case first == '<', a.html && first != 0 && first != '[' && first != '{':
@@ -131,89 +159,194 @@ func (a *answer) classifySuccess() (code string, kind error) {
 	case first != '{' || !a.write && len(a.body) >= envelopeSize:
 		return "", nil
 	}
-	keys := []string{"error", "status", "response", a.area}
-	if a.write {
-		keys = nil // Whatever it says is about the write.
+	v := a.verdict(a.body)
+	switch code = v.failed(a.write); {
+	case code != "":
+		return code, ErrRejected
+	case a.write && !v.success && v.unclear != "":
+		return v.unclear, ErrOutcomeUnknown
 	}
-	if code = failureCode(a.body, keys...); code != "" {
+	return "", nil
+}
+
+// classifyMasters reads a Unified View's response to a write, which has an
+// object for each master. It is a success if any of them reports success, or if
+// none reports a failure. A list that is empty or holds something else proves
+// nothing.
+func (a *response) classifyMasters() (code string, kind error) {
+	silent, success, unclear, masters := false, false, "", 0
+	valid := wire.Parts(a.body, func(_ string, master []byte) bool {
+		masters++
+		v := a.verdict(master)
+		setFirst(&code, v.failed(true))
+		setFirst(&unclear, v.unclear)
+		silent = silent || v.failed(true) == "" && master[0] != '{'
+		success = v.success
+		return !success && !a.stopped()
+	})
+	switch {
+	case success, !valid: // Decoding will say what is wrong with it.
+		return "", nil
+	case unclear != "", code == "" && (silent || masters == 0):
+		return unclear, ErrOutcomeUnknown
+	case code != "":
 		return code, ErrRejected
 	}
 	return "", nil
 }
 
-// classifyMasters reads a Unified View's answer to a write, an object for each
-// master: success when any of them had it.
-func (a *answer) classifyMasters() (code string, kind error) {
-	var masters []json.RawMessage
-	if json.Unmarshal(a.body, &masters) != nil {
-		return "", nil // Decoding says what is wrong with it.
-	}
-	for _, master := range masters {
-		word := failureCode(master)
-		if word == "" && firstByte(master) == '{' {
-			return "", nil
-		}
-		code = cmp.Or(code, word)
-	}
-	return code, ErrRejected
-}
-
-// classifyRedirect tells where the appliance wants to send a browser.
-func (a *answer) classifyRedirect() (code string, kind error) {
-	message := failureCode(a.body)
-	body := strings.TrimSpace(string(a.body))
-	_, target, _ := strings.Cut(body, "Redirecting to ")
-	leadsTo := func(path string) bool {
-		u, err := url.Parse(a.location)
-		return strings.HasSuffix(target, path) || err == nil && strings.HasSuffix(u.Path, path)
-	}
+// classifyRedirect returns the kind of a redirect, by where it leads.
+func (a *response) classifyRedirect(message string) error {
+	_, target, _ := strings.Cut(strings.TrimSpace(string(a.body)), "Redirecting to ")
 	elsewhere, err := url.Parse(a.location)
-	otherHost := err == nil && elsewhere.Host != "" && !strings.EqualFold(elsewhere.Hostname(), a.host)
+	leadsTo := func(path string) bool {
+		return strings.HasSuffix(target, path) || err == nil && strings.HasSuffix(elsewhere.Path, path)
+	}
+	otherHost := err == nil && elsewhere.Host != "" && !strings.EqualFold(origin(elsewhere), origin(a.asked))
 	switch {
 	case leadsTo("/403"):
-		return message, ErrPermission
-	case message != "", otherHost:
-		return message, ErrLogin
+		return ErrPermission
+	case message != "", otherHost, a.toHTTPS():
+		return ErrLogin
 	case leadsTo("/login"):
-		return message, ErrEndpoint
+		return ErrEndpoint
+	case a.write:
+		return ErrOutcomeUnknown
 	}
-	return message, ErrLogin
+	return ErrLogin
 }
 
-// failureCode returns the word by which the appliance reports a failure: a value
-// of an object, or of one in a list, that is "ERROR" or ends in it, or failing
-// that what the key "error" holds; "" for none. It may stand under any key, but
-// beside other members only under one of keys, if any are given: there it could
-// be data.
-func failureCode(body []byte, keys ...string) string {
-	var list []json.RawMessage
-	if firstByte(body) == '[' && json.Unmarshal(body, &list) == nil {
-		for _, element := range list {
-			if code := failureCode(element, keys...); code != "" {
-				return code
-			}
+// origin is a URL's host and port.
+func origin(u *url.URL) string {
+	port := u.Port()
+	if port == "" && u.Scheme == "http" {
+		port = "80"
+	}
+	return u.Hostname() + ":" + cmp.Or(port, "443")
+}
+
+// toHTTPS reports whether a redirect leads from http to https.
+func (a *response) toHTTPS() bool {
+	return a.status/100 == 3 && a.asked.Scheme == "http" && strings.HasPrefix(strings.ToLower(a.location), "https:")
+}
+
+// failure returns the appliance's code for a failure, from the body of an
+// error: an object, or the first of a list that has one.
+func (a *response) failure() string {
+	code := func(object []byte) string {
+		v := a.verdict(object)
+		return cmp.Or(v.failed(false), v.other)
+	}
+	if firstByte(a.body) != '[' {
+		return code(a.body)
+	}
+	found := ""
+	wire.Parts(a.body, func(_ string, element []byte) bool {
+		found = code(element)
+		return found == ""
+	})
+	return found
+}
+
+// verdict is what an object reports about success and failure.
+type verdict struct {
+	success bool   // a telling member holds SUCCESS
+	word    string // the first ERROR of a telling member, or of the only one
+	refusal string // the first other word for a failure in a telling member, such as FAILED
+	unclear string // a text that is neither SUCCESS nor a failure
+	message string // the value of the member "error"
+	other   string // the first ERROR of any other member
+}
+
+// failed returns the code or the message of a failure; "" for none. In the response
+// to a read a word like FAILED is data.
+func (v *verdict) failed(write bool) string {
+	switch {
+	case v.word != "":
+		return v.word
+	case v.message != "":
+		return v.message
+	case write:
+		return v.refusal
+	}
+	return ""
+}
+
+// verdict reads the members of an object, up to where it may be cut off. The
+// appliance reports under "response", "status", "error" or the first segment of the
+// path. A failure under another key counts only if it is the only member: otherwise
+// it is data. Unknown words count only in an object without an id: an object with
+// an id is what was stored.
+func (a *response) verdict(object []byte) (v verdict) {
+	if firstByte(object) != '{' {
+		return v
+	}
+	members, stored, unknown := 0, false, ""
+	wire.Parts(object, func(name string, value []byte) bool {
+		members++
+		text, _ := wire.Unquote(value)
+		word := isWord(text)
+		failure := word && (text == "ERROR" || strings.HasSuffix(text, " ERROR"))
+		switch telling := name == "response" || name == "status" || name == "error" || name == a.area; {
+		case failure && !telling:
+			setFirst(&v.other, text)
+		case failure:
+			setFirst(&v.word, text)
+		case telling && word && (text == "OK" || strings.HasPrefix(text, "SUCCESS")):
+			v.success = true
+		case name == "error" && !slices.Contains(nothing, string(value)):
+			setFirst(&v.message, cmp.Or(text, string(value)))
+		case telling && word && refuses(text):
+			setFirst(&v.refusal, text)
+		case telling && refuses(text), (name == "success" || name == "ok") && string(value) == "false",
+			name == "errors" && !slices.Contains(nothing, string(value)):
+			setFirst(&v.unclear, cmp.Or(text, name+": "+string(value)))
+		case name == "response" && word:
+			setFirst(&v.unclear, text)
+		case telling && word:
+			setFirst(&unknown, text)
+		case strings.HasSuffix(strings.ToLower(name), "id"):
+			stored = true
+		}
+		return !a.stopped()
+	})
+	if members == 1 {
+		setFirst(&v.word, v.other)
+	}
+	if !stored {
+		setFirst(&v.unclear, unknown)
+	}
+	return v
+}
+
+// nothing lists the values of a member "error" that mean no error.
+var nothing = []string{`null`, `false`, `0`, `""`, `{}`, `[]`}
+
+// refuses reports whether a text ends in a word which means that something
+// was not done, in any case.
+func refuses(text string) bool {
+	last := text[strings.LastIndexAny(text, " _-")+1:]
+	return slices.ContainsFunc(refusals, func(word string) bool { return strings.EqualFold(last, word) })
+}
+
+var refusals = []string{"ERROR", "FAILED", "FAILURE", "DENIED", "REFUSED", "REJECTED", "FORBIDDEN"}
+
+// setFirst keeps the first text that is not empty.
+func setFirst(kept *string, text string) {
+	if *kept == "" {
+		*kept = text
+	}
+}
+
+// isWord reports whether a text looks like a code of the appliance, in
+// capitals.
+func isWord(text string) bool {
+	for _, c := range []byte(text) {
+		if (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != ' ' && c != '_' && c != '-' {
+			return false
 		}
 	}
-	var members map[string]json.RawMessage
-	if firstByte(body) != '{' || json.Unmarshal(body, &members) != nil {
-		return ""
-	}
-	for key, raw := range members {
-		var value string
-		if json.Unmarshal(raw, &value) == nil && (value == "ERROR" || strings.HasSuffix(value, " ERROR")) &&
-			(keys == nil || len(members) == 1 || slices.Contains(keys, key)) {
-			return value
-		}
-	}
-	raw := members["error"]
-	if len(raw) == 0 || string(raw) == "null" || string(raw) == "false" {
-		return ""
-	}
-	var message string
-	if json.Unmarshal(raw, &message) == nil {
-		return message
-	}
-	return string(raw)
+	return len(text) > 0 && len(text) <= 64 && text[0] >= 'A' && text[0] <= 'Z'
 }
 
 // firstByte returns the first byte that is not white space; 0 if there is none.
@@ -222,27 +355,6 @@ func firstByte(data []byte) byte {
 		return data[0]
 	}
 	return 0
-}
-
-// snippet returns the printable beginning of a text, with secrets blanked.
-func (r *reply) snippet(text []byte) string {
-	if len(text) >= errorBodySize { // The end may be half a secret.
-		text = text[:errorBodySize-snippetSize]
-	}
-	printable := strings.Map(func(c rune) rune {
-		if unicode.IsSpace(c) {
-			return ' '
-		}
-		if !unicode.IsPrint(c) {
-			return -1
-		}
-		return c
-	}, r.redact(string(text)))
-	printable = r.redact(strings.ToValidUTF8(printable, "")) // What was taken out may have hidden some.
-	if len(printable) > snippetSize {
-		printable = strings.ToValidUTF8(printable[:snippetSize], "")
-	}
-	return strings.TrimSpace(printable)
 }
 
 // retryAfter reads a Retry-After header: seconds, or a date on the appliance's
@@ -260,80 +372,4 @@ func retryAfter(header string, now time.Time) time.Duration {
 		now = time.Now()
 	}
 	return max(date.Sub(now), 0)
-}
-
-// hints say what to do about an error of each kind.
-var hints = map[error]string{
-	ErrSignature:      "are the tokens swapped, truncated or from another master, or does a proxy rewrite requests?",
-	ErrEndpoint:       "is the base URL right, and does this version of the appliance have the endpoint?",
-	ErrLogin:          "is the base URL that of the appliance's API, and are the credentials for it?",
-	ErrInput:          "the appliance refused an argument; see Body for its words",
-	ErrNotFound:       "check the id and the base URL",
-	ErrRateLimited:    "send fewer requests, see WithRateLimit",
-	ErrServer:         "try again later",
-	ErrRejected:       "the appliance did not do it",
-	ErrOutcomeUnknown: "the write may or may not have been carried out; read back before sending it again",
-}
-
-// permissions names the permission that a path needs beyond Visualizer.
-var permissions = map[string]string{
-	"/aianalyst/acknowledge":       "Acknowledge Breaches",
-	"/aianalyst/unacknowledge":     "Acknowledge Breaches",
-	"/aianalyst/incident/comments": "Discuss Breaches",
-	"/aianalyst/investigations":    "Create AI Analyst Investigations",
-}
-
-// advice says what to do about the error.
-func (e *APIError) advice(write bool) string {
-	hint := hints[e.kind]
-	switch {
-	case errors.Is(e, ErrPermission):
-		permission := "Visualizer"
-		for path, needed := range permissions {
-			if write && strings.HasSuffix(e.Path, path) {
-				permission = needed
-			}
-		}
-		return fmt.Sprintf("the token's user needs the permission %q", permission)
-	case errors.Is(e, ErrDate) && e.dated && e.ClockSkew.Abs() < time.Minute:
-		return "the clocks agree, so the appliance refuses the layout of the date; see TokenDateLayout"
-	case errors.Is(e, ErrDate):
-		return "correct the clock; " + e.skewText()
-	case errors.Is(e, ErrSignature) && e.ClockSkew.Abs() > 5*time.Minute:
-		return hint + " Or is a clock wrong? " + e.skewText()
-	case errors.Is(e, ErrRateLimited) && e.RetryAfter > 0:
-		return fmt.Sprintf("the appliance asks to wait %v; %s", e.RetryAfter, hint)
-	}
-	return hint
-}
-
-// connectionAdvice says what to do about a connection that did not come about.
-func connectionAdvice(err error) string {
-	var unknown x509.UnknownAuthorityError
-	var name x509.HostnameError
-	var record tls.RecordHeaderError
-	var dns *net.DNSError
-	switch {
-	case errors.As(err, &unknown):
-		return "the certificate's authority is not trusted, see WithRootCAs"
-	case errors.As(err, &name):
-		return "the certificate is for another name; is the base URL right?"
-	case errors.As(err, &record):
-		return "the answer is not TLS; is the base URL http, or a proxy in between?"
-	case errors.As(err, &dns):
-		return "the name can't be resolved; is the base URL right?"
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return ""
-	}
-	return "is the base URL right, and is a proxy needed or in the way?"
-}
-
-func (e *APIError) skewText() string {
-	switch {
-	case !e.dated:
-		return "the appliance accepts 30 minutes around its own and did not tell its time"
-	case e.ClockSkew < 0:
-		return fmt.Sprintf("the appliance's is %v behind ours", -e.ClockSkew)
-	}
-	return fmt.Sprintf("the appliance's is %v ahead of ours", e.ClockSkew)
 }

@@ -3,6 +3,7 @@ package darktrace
 import (
 	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,14 +18,15 @@ func TestStrings(t *testing.T) {
 		value DetailValue
 		want  string
 	}{
-		{String("a text"), "a text"},
-		{Integer(-12), "-12"},
-		{Float(2.50), "2.5"},
-		{Float(1e9), "1000000000"},
+		{TextValue("a text"), "a text"},
+		{IntegerValue(-12), "-12"},
+		{FloatValue(2.50), "2.5"},
+		{FloatValue(1e9), "1000000000"},
 		{Percentage(99.5), "99.5%"},
 		{Percentage(100), "100%"},
 		{DataVolume(0), "0 B"},
 		{DataVolume(1023), "1023 B"},
+		{DataVolume(4.5), "4.5 B"},
 		{DataVolume(-1023), "-1023 B"},
 		{DataVolume(1024), "1 KiB"},
 		{DataVolume(1048575), "1024 KiB"},
@@ -33,16 +35,19 @@ func TestStrings(t *testing.T) {
 		{DataVolume(-1610612736), "-1.5 GiB"},
 		{DataVolume(math.MaxInt64), "8 EiB"},
 		{DataVolume(math.MinInt64), "-8 EiB"},
-		{Duration(5400), "1h30m0s"},
+		{DataVolume(1 << 80), "1048576 EiB"},
+		{DataVolume(math.Inf(-1)), "-Inf EiB"},
+		{DurationValue(5400), "1h30m0s"},
+		{DurationValue(0.0331), "33.1ms"},
 		{Ratio{Value: "HTTPS", Percentage: 87.5}, "HTTPS (87.5%)"},
 		{start, "2024-10-27T03:33:20Z"},
 		{Millis(0), ""},
-		{Period{Start: start, End: end}, "2024-10-27T03:33:20Z–2024-10-27T03:34:20Z"},
+		{Period{Start: start, End: end}, "2024-10-27T03:33:20Z–2024-10-27T03:34:20.500Z"},
 		{Period{Start: start, End: start}, "2024-10-27T03:33:20Z"},
 		{Period{Start: start}, "2024-10-27T03:33:20Z"},
-		{Period{End: end}, "2024-10-27T03:34:20Z"},
+		{Period{End: end}, "2024-10-27T03:34:20.500Z"},
 		{Period{}, ""},
-		{Device{Identifier: "a.example.com", Hostname: "b", DID: 5}, "a.example.com"},
+		{EventDevice{Identifier: "a.example.com", Hostname: "b", DID: 5}, "a.example.com"},
 		{ExternalHost{Hostname: "c.example.net", IP: "192.0.2.1"}, "c.example.net"},
 		{ExternalHost{Identifier: "d.example.net", IP: "192.0.2.1"}, "d.example.net"},
 		{ExternalHost{IP: "192.0.2.1"}, "192.0.2.1"},
@@ -62,12 +67,15 @@ func TestStrings(t *testing.T) {
 		assert.Equal(t, []string{tt.want}, Detail{Values: []DetailValue{tt.value}}.Strings(), "%#v", tt.value)
 	}
 	assert.Empty(t, Detail{}.Strings())
-	assert.Equal(t, 90*time.Minute, Duration(5400).Duration())
+	assert.Equal(t, 90*time.Minute, DurationValue(5400).Duration())
+	assert.Equal(t, 33100*time.Microsecond, DurationValue(0.0331).Duration())
+	assert.Greater(t, DurationValue(1e300).Duration(), 290*365*24*time.Hour)
+	assert.Less(t, DurationValue(-1e300).Duration(), -290*365*24*time.Hour)
 }
 
 func TestDeviceName(t *testing.T) {
 	t.Parallel()
-	d := Device{Identifier: "a", Hostname: "b", IP: "c", MAC: "d", DID: 5}
+	d := EventDevice{Identifier: "a", Hostname: "b", IP: "c", MAC: "d", DID: 5}
 	for _, tt := range []struct {
 		lose *string
 		want string
@@ -76,9 +84,9 @@ func TestDeviceName(t *testing.T) {
 		assert.Equal(t, tt.want, d.String())
 		*tt.lose = ""
 	}
-	assert.Empty(t, Device{Subnet: "192.0.2.0/24"}.Name())
-	assert.True(t, Device{SID: -9}.IsSaaS())
-	assert.True(t, Device{Identifier: "SaaS::Box: jdoe"}.IsSaaS())
+	assert.Empty(t, EventDevice{Subnet: "192.0.2.0/24"}.Name())
+	assert.True(t, EventDevice{SID: -9}.IsSaaS())
+	assert.True(t, EventDevice{Identifier: "SaaS::Box: jdoe"}.IsSaaS())
 	assert.False(t, d.IsSaaS())
 }
 
@@ -89,22 +97,22 @@ func TestPartsOnTheirOwn(t *testing.T) {
 		wire  string
 		value any
 	}{
-		{`{"identifier":"a","did":1}`, &Device{Identifier: "a", DID: 1}},
+		{`{"identifier":"a","did":1}`, &EventDevice{Identifier: "a", DID: 1}},
 		{`{"hostname":"a","ip":"192.0.2.1"}`, &ExternalHost{Hostname: "a", IP: "192.0.2.1"}},
 		{`{"start":1,"end":2}`, &Period{Start: 1, End: 2}},
 		{`{"modelName":"a / b","pbid":1,"threatScore":2.5,"timestamp":3}`, &RelatedBreach{ModelName: "a / b", PBID: 1, ThreatScore: 2.5, Timestamp: 3}},
 		{`{"uuid":"a","visible":true}`, &GroupEvent{ID: "a", Visible: true}},
-		{`{"nodeType":"device","value":1}`, &Node{Type: NodeDevice, Value: Integer(1)}},
+		{`{"nodeType":"device","value":1}`, &Node{Type: NodeDevice, Value: IntegerValue(1)}},
 		{`{"isAction":true,"source":{"nodeType":"device","value":1},"details":[{"key":"k","type":"string","values":["v"]}]}`,
-			&Edge{IsAction: true, Source: Node{Type: NodeDevice, Value: Integer(1)}, Details: []Detail{{Key: "k", Type: TypeString, Values: []DetailValue{String("v")}}}}},
+			&Edge{IsAction: true, Source: Node{Type: NodeDevice, Value: IntegerValue(1)}, Details: []Detail{{Key: "k", Type: TypeString, Values: []DetailValue{TextValue("v")}}}}},
 		{`{"username":"u","time":1,"incident_id":"a","message":"m"}`, &Comment{Username: "u", Time: 1, EventID: "a", Message: "m"}},
-		{`{"key":"k","type":"integer","values":[1]}`, &Detail{Key: "k", Type: TypeInteger, Values: []DetailValue{Integer(1)}}},
+		{`{"key":"k","type":"integer","values":[1]}`, &Detail{Key: "k", Type: TypeInteger, Values: []DetailValue{IntegerValue(1)}}},
 		{`{"header":"h","contents":[{"key":"k"}]}`, &DetailBlock{Header: "h", Groups: [][]Detail{{{Key: "k"}}}}},
 		{`[{"header":"h"}]`, &DetailSection{Blocks: []DetailBlock{{Header: "h"}}}},
 		{`{"blockType":"single","blocks":[{"blockHeader":"h","bulletBlocks":[[{"detailKey":"k"}]]}]}`,
 			&DetailSection{BlockType: "single", Blocks: []DetailBlock{{Header: "h", Groups: [][]Detail{{{Key: "k"}}}}}}},
-		{`"text"`, &Text{Value: String("text")}},
-		{`{"valueType":"username","value":"jdoe"}`, &Text{Type: TypeUsername, Value: String("jdoe")}},
+		{`"text"`, &Text{Value: TextValue("text")}},
+		{`{"valueType":"username","value":"jdoe"}`, &Text{Type: TypeUsername, Value: TextValue("jdoe")}},
 		{`{"uuid":"a","related":[1,2],"summariser":"s"}`, &InvestigationIncident{EventID: "a", Related: []int64{1, 2}, Summariser: "s"}},
 		{`{"investigationId":"a","did":1,"status":"pending"}`, &Investigation{ID: "a", DID: 1, Status: InvestigationPending}},
 		{`{"breachTime":[1,null]}`, &StatsGraph{BreachTime: []Millis{1, 0}}},
@@ -124,9 +132,9 @@ func TestPartsOnTheirOwn(t *testing.T) {
 		assert.Equal(t, tt.value, v)
 	}
 	assert.Equal(t, "null", encoded(t, RawJSON("")))
-	var d Device
-	require.NoError(t, json.Unmarshal([]byte(`17`), &d), "a part holds whatever comes")
-	assert.Equal(t, Device{Extra: "17"}, d)
+	var d EventDevice
+	require.NoError(t, json.Unmarshal([]byte(`17`), &d), "a part holds any value")
+	assert.Equal(t, EventDevice{Extra: "17"}, d)
 }
 
 func rawJSON(s string) *RawJSON { return (*RawJSON)(&s) }
@@ -161,15 +169,44 @@ func TestTimes(t *testing.T) {
 	assert.True(t, Millis(0).Time().IsZero())
 	assert.True(t, Seconds(0).Time().IsZero())
 	assert.Equal(t, "2024-10-27T03:33:20Z", Seconds(1730000000).String())
+	assert.Equal(t, "2024-10-27T03:33:20.005Z", Millis(1730000000005).String())
+	assert.Equal(t, Millis(1730000000005), MillisOf(Millis(1730000000005).Time().Local()))
+	assert.Zero(t, MillisOf(time.Time{}))
 	assert.Empty(t, Seconds(0).String())
 }
 
 func TestSeverity(t *testing.T) {
 	t.Parallel()
-	for want, category := range []Category{"", CategoryCompliance, CategoryInformational, CategorySuspicious, CategoryCritical} {
+	for want, category := range []Category{"", CategoryInformational, CategoryCompliance, CategorySuspicious, CategoryCritical} {
 		assert.Equal(t, want, category.Severity(), category)
+		assert.Equal(t, want, Category(strings.ToUpper(string(category))).Severity(), "model alerts capitalise it")
 	}
+	c, err := ParseCategory(" Critical\n")
+	require.NoError(t, err)
+	assert.Equal(t, CategoryCritical, c)
+	_, err = ParseCategory("severe")
+	require.ErrorIs(t, err, ErrArgument)
+	require.EqualError(t, err, `darktrace: invalid argument: category is "severe"; it must be informational, compliance, suspicious or critical`)
 	assert.Zero(t, Category("brand-new").Severity())
+}
+
+func TestPercent(t *testing.T) {
+	t.Parallel()
+	for p, want := range map[Probability]Score{0: 0, 0.57: 57, 0.941: 94.1, 1: 100, 1.0 / 3: 33.3333333333} {
+		assert.Equal(t, want, p.Percent()) //nolint:testifylint // exactly
+	}
+}
+
+func TestSaaS(t *testing.T) {
+	t.Parallel()
+	for identifier, want := range map[string][2]string{
+		"SaaS::Office365: jo@example.com": {"Office365", "jo@example.com"}, "SaaS::A:b:c": {"A", "b:c"},
+		"SaaS::Office365": {}, "SaaS::Office365: ": {}, "ws-01.example.com": {}, "": {},
+	} {
+		module, user, ok := EventDevice{Identifier: identifier, SID: -9}.SaaS()
+		assert.Equal(t, want, [2]string{module, user}, identifier)
+		assert.Equal(t, want[1] != "", ok, identifier)
+	}
 }
 
 func TestPhaseNames(t *testing.T) {

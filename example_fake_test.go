@@ -9,8 +9,8 @@ import (
 	"github.com/darktrace-go/darktrace/darktracetest"
 )
 
-// escalate is what is to be tested: it comments on the events of the last week
-// that are critical, and returns how many there were.
+// escalate is the function under test. It comments on the critical events of the
+// last week, and returns how many there are.
 func escalate(ctx context.Context, client *darktrace.Client) (int, error) {
 	events, err := client.AIAnalyst.ListEvents(ctx, &darktrace.EventListOptions{
 		Categories: []darktrace.Category{darktrace.CategoryCritical},
@@ -40,10 +40,10 @@ func Example_testing() {
 	fmt.Println(n, err)
 	fmt.Println(len(srv.Comments("scan")), len(srv.Comments("copy")))
 
-	srv.Inject(darktracetest.Fault{Cut: darktracetest.CutBeforeAnswer, CarryOut: true}.On("POST", "/aianalyst/incident/comments"))
+	srv.Inject(darktracetest.Fault{Cut: darktracetest.CutBeforeResponse, CarryOut: true}.On("POST", "/aianalyst/incident/comments"))
 	n, err = escalate(ctx, client)
 	fmt.Println(n, errors.Is(err, darktrace.ErrOutcomeUnknown))
-	fmt.Println(len(srv.Comments("copy"))) // It was written, and once only.
+	fmt.Println(len(srv.Comments("copy"))) // The comment was written, and only once.
 	// Output:
 	// 1 <nil>
 	// 0 1

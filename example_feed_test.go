@@ -19,7 +19,7 @@ func ExampleAIAnalystService_Poll() {
 	srv := darktracetest.NewServer()
 	defer srv.Close()
 	client := srv.Client()
-	var kept []byte // In a file, a database, the context of a SOAR integration.
+	var kept []byte // Kept in a file, a database or the context of a SOAR integration.
 
 	fetch := func() {
 		var checkpoint *darktrace.Checkpoint // nil: the feed begins.
@@ -40,7 +40,7 @@ func ExampleAIAnalystService_Poll() {
 				fmt.Println("   ", field.Field, field.Old, "is now", field.New)
 			}
 		}
-		if kept, err = json.Marshal(result.Checkpoint); err != nil { // Once the changes are dealt with.
+		if kept, err = json.Marshal(result.Checkpoint); err != nil { // After the changes are handled.
 			log.Fatal(err)
 		}
 	}
@@ -85,7 +85,7 @@ func ExampleAIAnalystService_Watch() {
 	defer stop()
 	store := darktrace.FileCheckpoint(filepath.Join(folder, "incidents.json"))
 	options := &darktrace.WatchOptions{PollOptions: darktrace.PollOptions{
-		Filter: darktrace.EventFilter{MinGroupScore: 50}, // An incident that gets there later is delivered then.
+		Filter: darktrace.EventFilter{MinGroupScore: 50}, // An incident that reaches this score later is delivered then.
 	}}
 	for change, err := range client.AIAnalyst.Watch(ctx, store, options) {
 		if err != nil {
@@ -97,5 +97,4 @@ func ExampleAIAnalystService_Watch() {
 	}
 	// Output:
 	// new Files copied
-	// the end: context canceled
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/darktrace-go/darktrace/darktracetest"
 )
 
-// tracing marks each attempt with a trace id and reports how it went. It sees
-// the headers that authenticate the request: keep it from logging those.
+// tracing marks each attempt with a trace id and reports its result. It sees the
+// headers that authenticate the request: don't log them.
 type tracing struct {
 	traceID string
 	report  func(method, path, result string, took time.Duration)
@@ -24,7 +24,7 @@ func (t tracing) RoundTrip(req *http.Request) (*http.Response, error) {
 	req.Header.Set("Traceparent", t.traceID)
 	start := time.Now()
 	resp, err := t.next.RoundTrip(req)
-	result := "no answer"
+	result := "no response"
 	if err == nil {
 		result = resp.Status
 	}

@@ -89,7 +89,7 @@ func ExampleWithRootCAs() {
 }
 
 // Without this option the environment decides, as with other Go programs;
-// WithProxy(nil) sends directly, whatever it says.
+// WithProxy(nil) sends directly, even if it names a proxy.
 func ExampleWithProxy() {
 	srv := darktracetest.NewServer(darktracetest.WithHTTP())
 	defer srv.Close()
@@ -121,4 +121,21 @@ func ExampleWithHeader() {
 	header := srv.Requests()[0].Header
 	fmt.Println(header.Get("X-Tenant"), header.Get("User-Agent"))
 	// Output: example ticket-sync/2.1
+}
+
+// A hook sees each call and its outcome: the place for spans and metrics.
+func ExampleWithCallHook() {
+	srv := darktracetest.NewServer()
+	defer srv.Close()
+
+	client := srv.Client(darktrace.WithCallHook(
+		func(ctx context.Context, call darktrace.CallInfo) (context.Context, func(darktrace.CallResult)) {
+			return ctx, func(result darktrace.CallResult) {
+				fmt.Println(call.Operation, call.Method, call.Path, result.Attempts, result.StatusCode, result.Err)
+			}
+		}))
+	if _, err := client.Status.Get(context.Background(), nil); err != nil {
+		log.Fatal(err)
+	}
+	// Output: Status.Get GET /status 1 200 <nil>
 }

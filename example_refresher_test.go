@@ -12,7 +12,7 @@ import (
 	"github.com/darktrace-go/darktrace/darktracetest"
 )
 
-// vaultAuth signs with the token pair that a vault holds at the time.
+// vaultAuth signs with the token pair that a vault currently holds.
 type vaultAuth struct {
 	read   func(ctx context.Context) (publicToken, privateToken string, err error)
 	tokens atomic.Pointer[darktrace.TokenAuth]
@@ -40,7 +40,7 @@ func (a *vaultAuth) Authenticate(req *http.Request, body []byte) error {
 	return a.tokens.Load().Authenticate(req, body)
 }
 
-// Refresh asks the vault again after a refusal that old tokens explain.
+// Refresh reads the vault again if old tokens explain why the request was rejected.
 func (a *vaultAuth) Refresh(ctx context.Context, err *darktrace.APIError) (retry bool, refreshErr error) {
 	if !errors.Is(err, darktrace.ErrSignature) {
 		return false, nil

@@ -10,8 +10,8 @@ import (
 	"github.com/darktrace-go/darktrace/darktracetest"
 )
 
-// A BatchError says what became of each id. Here a gateway loses the answer: the
-// events may or may not be acknowledged, and reading them back tells.
+// A BatchError holds the outcome of each id. Here a gateway loses the response: the
+// events may or may not be acknowledged, and the program reads them back to find out.
 func ExampleAIAnalystService_Acknowledge() {
 	srv := darktracetest.NewServer()
 	defer srv.Close()

@@ -1,8 +1,10 @@
 package darktrace
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -10,6 +12,9 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/darktrace-go/darktrace/internal/operations"
+	"github.com/darktrace-go/darktrace/internal/trail"
 )
 
 // Option changes how NewClient builds a Client.
@@ -18,11 +23,13 @@ type Option func(*config) error
 type config struct {
 	client      *http.Client
 	transport   http.RoundTripper
+	cookies     func(http.RoundTripper) http.RoundTripper // nil: the client has no jar
 	middlewares []func(http.RoundTripper) http.RoundTripper
+	hooks       []callHook
 	tls         *tls.Config
 	proxy       func(*http.Request) (*url.URL, error)
 	proxySet    bool
-	dialOption  string // the last option that only our own transport can honour
+	dialOption  string // the last option that needs the client's own transport
 	timeout     time.Duration
 	maxSize     int64
 	header      http.Header
@@ -30,6 +37,8 @@ type config struct {
 	perMinute   int
 	locale      Locale
 	logger      *slog.Logger
+	emailBase   *url.URL // nil = the base URL
+	emailPrefix string
 }
 
 const (
@@ -37,36 +46,39 @@ const (
 	headerTimeout    = 30 * time.Second // of a request with the default timeout
 	defaultMaxStream = 1 << 30
 	defaultMaxSingle = 64 << 20
-	// idlePerHost is enough for 32 callers at once; net/http's 2 would make most
-	// of them dial anew.
+	// idlePerHost is enough for 32 callers at once; with net/http's 2, most of them
+	// would dial anew.
 	idlePerHost = 32
 )
 
-// tlsConfig returns the TLS settings of the client's own transport, to be
-// changed by the option of that name.
+// tlsConfig returns the TLS settings of the client's own transport, for the
+// option of that name to change.
 func (c *config) tlsConfig(option string) *tls.Config {
 	c.dialOption = option
 	return c.tls
 }
 
-// WithHTTPClient uses the transport, cookie jar and timeout of an http.Client,
-// which is copied and never changed; its redirect policy is not used, since
-// redirects are never followed. Its timeout, unless WithTimeout is given too, is
-// taken as that of an attempt. It can't be combined with WithTransport or any
-// TLS or proxy option.
+// WithHTTPClient uses the transport, the cookie jar and the timeout of client,
+// which is copied and never changed. Its timeout limits each attempt, unless
+// WithTimeout is given. Its redirect policy is ignored: redirects are never
+// followed. WithHTTPClient can't be combined with WithTransport or with an
+// option for TLS or the proxy.
 func WithHTTPClient(client *http.Client) Option {
 	return func(c *config) error {
 		if client == nil {
 			return argument("WithHTTPClient", "is nil")
 		}
-		c.client = client
+		c.client, c.cookies = client, nil
+		if client.Jar != nil {
+			c.cookies = func(next http.RoundTripper) http.RoundTripper { return cookieTransport{client.Jar, next} }
+		}
 		return nil
 	}
 }
 
-// WithTransport sends requests through a transport of the caller's. It sees the
-// authentication headers. It can't be combined with WithHTTPClient or any TLS or
-// proxy option.
+// WithTransport sends requests through transport, which sees the authentication
+// headers. It can't be combined with WithHTTPClient or with an option for TLS
+// or the proxy.
 func WithTransport(transport http.RoundTripper) Option {
 	return func(c *config) error {
 		if transport == nil {
@@ -77,10 +89,15 @@ func WithTransport(transport http.RoundTripper) Option {
 	}
 }
 
-// WithMiddleware wraps the transport, whichever it is: tracing, metrics, a
-// recorder for tests. It is called once; the first middleware given is the
-// outermost. Its round tripper sees each attempt, with the authentication
-// headers.
+// WithMiddleware wraps the transport, for tracing, metrics or a recorder in
+// tests. middleware is called once; the first one is the outermost. The round
+// tripper that it returns sees each attempt, with the authentication headers.
+//
+// A middleware may change a request. It should send it through the round tripper that
+// it was given. It may send a read again. A write is refused the second time, also at
+// the same time as the first, with another context, or after the middleware has
+// returned; the call then returns ErrOutcomeUnknown. After a response of 401 or 407 a
+// write may be sent again.
 func WithMiddleware(middleware func(http.RoundTripper) http.RoundTripper) Option {
 	return func(c *config) error {
 		if middleware == nil {
@@ -91,10 +108,11 @@ func WithMiddleware(middleware func(http.RoundTripper) http.RoundTripper) Option
 	}
 }
 
-// WithTimeout limits each attempt of a request: all of it for a whole answer,
-// and for the answer's headers half of it, or 30 seconds if that is more. A stream is not limited as a whole: the
-// timeout is then the longest pause between two reads. 0 is the default of 60
-// seconds. Retries have their own: the context limits a call as a whole.
+// WithTimeout limits each attempt of a request. A whole response must arrive
+// within the timeout, its headers within half of it or 30 seconds, whichever is
+// longer. A stream is not limited as a whole: the timeout is the longest pause
+// between two reads. 0 means the default of 60 seconds. Each retry has the full
+// timeout: to limit a call as a whole, use its context.
 func WithTimeout(timeout time.Duration) Option {
 	return func(c *config) error {
 		if timeout < 0 {
@@ -105,8 +123,8 @@ func WithTimeout(timeout time.Duration) Option {
 	}
 }
 
-// WithRootCAs trusts these certificate authorities instead of the system's: that
-// of an appliance whose certificate a private CA signed.
+// WithRootCAs trusts these certificate authorities instead of the system's. Use
+// it if a private CA signed the appliance's certificate.
 func WithRootCAs(pool *x509.CertPool) Option {
 	return func(c *config) error {
 		if pool == nil {
@@ -117,8 +135,8 @@ func WithRootCAs(pool *x509.CertPool) Option {
 	}
 }
 
-// WithRootCAFile trusts the certificate authorities of a PEM file, as
-// WithRootCAs does. NewClient reads the file.
+// WithRootCAFile is WithRootCAs with the certificate authorities of a PEM file.
+// NewClient reads the file.
 func WithRootCAFile(path string) Option {
 	return func(c *config) error {
 		pem, err := os.ReadFile(path) //nolint:gosec // The path is the caller's configuration.
@@ -127,15 +145,15 @@ func WithRootCAFile(path string) Option {
 		}
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(pem) {
-			return argument("WithRootCAFile", "%s holds no PEM certificate", path)
+			return argument("WithRootCAFile", "%s contains no PEM certificate", path)
 		}
 		c.tlsConfig("WithRootCAFile").RootCAs = pool
 		return nil
 	}
 }
 
-// WithClientCertificate presents a client certificate in the TLS handshake, for a
-// gateway that demands one.
+// WithClientCertificate presents a client certificate in the TLS handshake, for
+// a gateway that requires one.
 func WithClientCertificate(certificate tls.Certificate) Option {
 	return func(c *config) error {
 		t := c.tlsConfig("WithClientCertificate")
@@ -144,9 +162,9 @@ func WithClientCertificate(certificate tls.Certificate) Option {
 	}
 }
 
-// WithInsecureSkipVerify trusts any certificate. Whoever sits between the client
-// and the appliance can then read and change everything; prefer WithRootCAs.
-// NewClient logs a warning.
+// WithInsecureSkipVerify trusts any certificate. Anyone on the network path can
+// then read and change everything: prefer WithRootCAs. NewClient logs a
+// warning.
 func WithInsecureSkipVerify() Option {
 	return func(c *config) error {
 		c.tlsConfig("WithInsecureSkipVerify").InsecureSkipVerify = true
@@ -154,8 +172,8 @@ func WithInsecureSkipVerify() Option {
 	}
 }
 
-// WithProxy chooses the proxy for each request. nil means none. The default is
-// http.ProxyFromEnvironment: HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+// WithProxy chooses the proxy for each request; nil means none. The default is
+// http.ProxyFromEnvironment, which reads HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
 func WithProxy(proxy func(*http.Request) (*url.URL, error)) Option {
 	return func(c *config) error {
 		c.proxy, c.proxySet, c.dialOption = proxy, true, "WithProxy"
@@ -164,7 +182,7 @@ func WithProxy(proxy func(*http.Request) (*url.URL, error)) Option {
 }
 
 // WithUserAgent replaces the User-Agent, which is "darktrace-go/" and the
-// version. It can't be empty: there are gateways that refuse requests without
+// version. It can't be empty, because some gateways reject requests without
 // one.
 func WithUserAgent(userAgent string) Option {
 	return func(c *config) error {
@@ -175,18 +193,19 @@ func WithUserAgent(userAgent string) Option {
 	}
 }
 
-// WithHeader adds a header to every request, such as the one by which a gateway
-// learns the author of a write. What can't be set is as in Request.Header.
+// WithHeader adds a header to every request, such as one that tells a gateway
+// who the author of a write is. The headers that Request.Header can't set can't
+// be set here either.
 func WithHeader(key, value string) Option {
 	return func(c *config) error { return setHeader(c.header, key, value, "WithHeader") }
 }
 
-// setHeader checks a header that a caller gave, and sets it.
+// setHeader checks and sets a header that the caller passed.
 func setHeader(header http.Header, key, value, argumentName string) error {
 	const separators = "()<>@,;:\\\"/[]?={} \t"
 	for _, r := range key {
 		if r <= ' ' || r > '~' || strings.ContainsRune(separators, r) {
-			return argument(argumentName, "has a key that is no header name: %q", key)
+			return argument(argumentName, "has a key that is not a header name: %q", key)
 		}
 	}
 	canonical := http.CanonicalHeaderKey(key)
@@ -196,12 +215,12 @@ func setHeader(header http.Header, key, value, argumentName string) error {
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
 		return argument(argumentName, "has a line break or control character in the value of %s", canonical)
 	case canonical == "User-Agent" && strings.TrimSpace(value) == "":
-		return argument(argumentName, "has an empty User-Agent, which gateways refuse")
-	case strings.HasSuffix(canonical, "Idempotency-Key"):
+		return argument(argumentName, "has an empty User-Agent, which some gateways reject")
+	case checkIdempotency(http.Header{canonical: nil}) != nil:
 		return checkIdempotency(http.Header{canonical: nil})
-	case strings.HasPrefix(canonical, "Dtapi-"), canonical == "Content-Length", canonical == "Content-Type",
+	case strings.HasPrefix(canonical, "Dtapi-"), canonical == "Accept-Encoding", canonical == "Content-Length", canonical == "Content-Type",
 		canonical == "Host", canonical == "Transfer-Encoding":
-		return argument(argumentName, "can't set %s, the client does", canonical)
+		return argument(argumentName, "can't set %s, which the client sets", canonical)
 	}
 	header[canonical] = []string{value}
 	return nil
@@ -228,11 +247,12 @@ func WithRetryPolicy(policy RetryPolicy) Option {
 	}
 }
 
-// WithLogger logs each attempt at debug level and each retry at warn level.
-// What is logged is a fixed list: method, path, the names in the query (never
-// values), status (0 without an answer), duration, attempt, bytes, the wait before
-// a retry, and the text of an error. Without it nothing is logged but warnings
-// about skipped verification and in Watch, which go to slog.Default.
+// WithLogger logs each attempt at debug level and each retry at warn level. A
+// record holds only the method, the path, the names in the query (never
+// values), the status (0 without a response), the duration, the attempt, the
+// number of bytes, the wait before a retry, and the text of an error. Without a
+// logger, only warnings are logged, to slog.Default: about skipped
+// verification, unencrypted http, and problems of Watch.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *config) error {
 		if logger == nil {
@@ -243,10 +263,14 @@ func WithLogger(logger *slog.Logger) Option {
 	}
 }
 
-// WithMaxResponseSize caps an answer's size in bytes after decompression, for
-// streams and for single answers. 0 means the defaults: 1 GiB for a stream, 64
-// MiB for a single answer. Larger answers are ErrTooLarge. Lists are streams, also
-// those that a method collects.
+// WithMaxResponseSize limits the size of a response in bytes, after
+// decompression. 0 means the defaults: 1 GiB for a stream, 64 MiB for any other
+// response. Lists are streams, even if a method collects them. If a response is
+// larger, the call returns ErrTooLarge.
+//
+// Memory is limited separately: decoding may use 64 MiB plus 16 times the size
+// of the response, which only a list of nearly empty elements exceeds. Beyond
+// it, the call returns ErrTooLarge as well.
 func WithMaxResponseSize(size int64) Option {
 	return func(c *config) error {
 		if size < 0 {
@@ -257,9 +281,9 @@ func WithMaxResponseSize(size int64) Option {
 	}
 }
 
-// WithLocale asks for texts in a language wherever the options of a call name
-// none. The appliance's default is en_GB: a program that matches on texts should
-// say which it wants.
+// WithLocale asks for texts in a language, unless the options of a call name
+// another one. The appliance's default is en_GB. A program that matches texts
+// should always set a locale.
 func WithLocale(locale Locale) Option {
 	return func(c *config) error {
 		c.locale = locale
@@ -267,73 +291,98 @@ func WithLocale(locale Locale) Option {
 	}
 }
 
-// WithRateLimit holds the client to a number of requests in any minute, retries
-// included; calls wait for their turn, and one whose deadline that would pass is
-// ErrRateLimited at once. 0 means no limit, 100,000 is the most. The appliance
-// publishes none; integrations live with 10 to 120.
+// WithRateLimit limits the requests that the client sends in any minute,
+// retries included. Calls wait for their turn. If the wait would outlast the
+// deadline of a call, the call returns ErrRateLimited at once. 0 means no
+// limit; the maximum is 100,000. The appliance publishes no limit; integrations
+// use 10 to 120.
 func WithRateLimit(perMinute int) Option {
 	return func(c *config) error {
 		if perMinute < 0 || perMinute > 100_000 {
-			return argument("WithRateLimit", "is %d; 0 to 100,000 can be", perMinute)
+			return argument("WithRateLimit", "is %d; it must be between 0 and 100,000", perMinute)
 		}
 		c.perMinute = perMinute
 		return nil
 	}
 }
 
-// roundTripper builds what sends the requests, and returns beside it the
-// transport that holds the connections, and whether both are the client's own.
-func (c *config) roundTripper() (outer, inner http.RoundTripper, ours bool, err error) {
+// WithEmailURL sets the URL for the methods of Client.Email, if the e-mail
+// console is at another URL than the appliance. It is used with the same
+// tokens.
+func WithEmailURL(baseURL string) Option {
+	return func(c *config) (err error) {
+		c.emailBase, err = parseBaseURL(baseURL)
+		return err
+	}
+}
+
+// WithEmailPrefix sets the path of the e-mail API. Some appliances have it at
+// "/agemail/api/v1.0". The default is DefaultEmailPrefix.
+func WithEmailPrefix(prefix string) Option {
+	return func(c *config) error {
+		if c.emailPrefix = strings.TrimRight(prefix, "/"); !strings.HasPrefix(c.emailPrefix, "/") {
+			return argument("WithEmailPrefix", "is %q; it must begin with a slash", prefix)
+		}
+		return checkSegments("WithEmailPrefix", c.emailPrefix)
+	}
+}
+
+// roundTripper returns the transport, and the guard around the transport that holds
+// the connections.
+func (c *config) roundTripper() (outer http.RoundTripper, guard *trail.Guard, err error) {
 	switch {
 	case c.client != nil && c.transport != nil:
-		return nil, nil, false, argument("options", "contradict each other: WithHTTPClient and WithTransport")
+		return nil, nil, argument("options", "contradict each other: WithHTTPClient and WithTransport")
 	case c.client != nil && c.dialOption != "":
-		return nil, nil, false, argument("options", "contradict each other: %s can't change the transport of WithHTTPClient; set it there", c.dialOption)
+		return nil, nil, argument("options", "contradict each other: %s can't change the transport of WithHTTPClient; set it there", c.dialOption)
 	case c.transport != nil && c.dialOption != "":
-		return nil, nil, false, argument("options", "contradict each other: %s can't change the transport of WithTransport; set it there", c.dialOption)
+		return nil, nil, argument("options", "contradict each other: %s can't change the transport of WithTransport; set it there", c.dialOption)
 	case c.transport != nil:
-		inner = c.transport
+		guard = trail.NewGuard(c.transport, false)
 	case c.client != nil && c.client.Transport != nil:
-		inner = c.client.Transport
+		guard = trail.NewGuard(c.client.Transport, false)
 	default:
-		inner, ours = c.newTransport(), c.client == nil && len(c.middlewares) == 0
+		guard = trail.NewGuard(c.newTransport(), true)
 	}
-	outer = inner
-	if c.client != nil && c.client.Jar != nil {
-		outer = cookieTransport{c.client.Jar, outer}
+	outer = guard
+	if c.cookies != nil {
+		outer = c.cookies(outer)
 	}
 	for i := len(c.middlewares) - 1; i >= 0; i-- {
 		if outer = c.middlewares[i](outer); outer == nil {
-			return nil, nil, false, argument("WithMiddleware", "returned nil")
+			return nil, nil, argument("WithMiddleware", "returned nil")
 		}
 	}
-	return outer, inner, ours, nil
+	guard.Wrapped = outer != http.RoundTripper(guard)
+	return outer, guard, nil
 }
 
-// newTransport does what http.DefaultTransport does, for more callers at once
-// and with TLS 1.2 at least. It is no clone, since programs replace that one.
+// newTransport returns a transport like http.DefaultTransport, for more
+// concurrent callers and with TLS 1.2 or newer. It is not a clone, because
+// programs replace http.DefaultTransport.
 func (c *config) newTransport() *http.Transport {
 	proxy := http.ProxyFromEnvironment
 	if c.proxySet {
 		proxy = c.proxy
 	}
 	return &http.Transport{
-		Proxy:                 proxy,
-		DialContext:           (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:       c.tls,
-		TLSHandshakeTimeout:   10 * time.Second,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConns:          100,
-		MaxIdleConnsPerHost:   idlePerHost,
-		IdleConnTimeout:       90 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		// Without pings a connection that a firewall has dropped is used for ever.
+		Proxy:                  proxy,
+		OnProxyConnectResponse: refuseConnect,
+		DialContext:            (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:        c.tls,
+		TLSHandshakeTimeout:    10 * time.Second,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           100,
+		MaxIdleConnsPerHost:    idlePerHost,
+		IdleConnTimeout:        90 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		// Without pings a connection that a firewall has dropped is used forever.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
 	}
 }
 
-// cookieTransport does what http.Client does with its jar; the client sends
-// through the transport itself, which follows no redirect.
+// cookieTransport handles cookies as http.Client does; the client uses the
+// transport directly, which follows no redirect.
 type cookieTransport struct {
 	jar  http.CookieJar
 	next http.RoundTripper
@@ -350,4 +399,85 @@ func (t cookieTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	return resp, err
+}
+
+// CallInfo tells a hook which method is called. It holds no ids and no tokens,
+// so it can name spans and metrics.
+type CallInfo struct {
+	// Operation is the method, such as "ModelBreaches.Get". Methods that
+	// request the same path share one operation. It is "Do" if no method
+	// requests the path.
+	Operation string
+	// Method is the HTTP method.
+	Method string
+	// Path is the path with names for its variables, such as
+	// "/modelbreaches/{pbid}"; empty if Operation is "Do".
+	Path string
+}
+
+// CallResult tells a hook how a call ended. The text of its error may hold ids;
+// the kind of the error, for errors.Is, does not.
+type CallResult struct {
+	// Attempts counts the requests that were sent; 0 means none.
+	Attempts int
+	// StatusCode is the HTTP status of the last response; 0 if there was none.
+	StatusCode int
+	// Err is why the call failed, nil if the response is a success and was
+	// understood. Of a look-up that finds nothing it is nil.
+	Err error
+	// Duration is the duration of the whole call: waits, all attempts and, for
+	// a stream, the work of the caller between reads.
+	Duration time.Duration
+	// Bytes is how much of the last successful response was read.
+	Bytes int64
+}
+
+// WithCallHook calls hook when a call begins, for tracing and metrics. The call
+// uses the context that hook returns: its requests carry it, so that spans of
+// attempts, made by a WithMiddleware, become children. The function that hook
+// returns is called once when the call has ended, unless it is nil. A method
+// that sends several different requests makes several calls; retries belong to
+// the call. The first of several hooks is the outermost. Hooks run on the
+// goroutines of the callers.
+func WithCallHook(hook func(ctx context.Context, info CallInfo) (context.Context, func(CallResult))) Option {
+	return func(c *config) error {
+		if hook == nil {
+			return argument("WithCallHook", "is nil")
+		}
+		c.hooks = append(c.hooks, hook)
+		return nil
+	}
+}
+
+type callHook = func(context.Context, CallInfo) (context.Context, func(CallResult))
+
+// begin calls the hooks of a call, and returns a function that reports to them how
+// the call ended.
+func (c *core) begin(ctx context.Context, k *call) (context.Context, func(*reply, error)) {
+	o := operations.Of(k.method, k.path, c.emailPrefix)
+	info, started := CallInfo{Operation: o.Name, Method: k.method, Path: o.Path}, time.Now()
+	if info.Operation == "" {
+		info.Operation = "Do"
+	}
+	var ends []func(CallResult)
+	for _, hook := range c.hooks {
+		hooked, end := hook(ctx, info)
+		if hooked != nil {
+			ctx = hooked
+		}
+		if end != nil {
+			ends = append(ends, end)
+		}
+	}
+	return ctx, func(r *reply, err error) {
+		result := CallResult{Attempts: k.attempts, Err: err, Duration: time.Since(started)}
+		if r != nil {
+			result.StatusCode, result.Bytes = r.resp.StatusCode, r.size
+		} else if apiErr, ok := errors.AsType[*APIError](err); ok {
+			result.StatusCode = apiErr.StatusCode
+		}
+		for i := len(ends) - 1; i >= 0; i-- {
+			ends[i](result)
+		}
+	}
 }

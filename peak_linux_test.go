@@ -4,7 +4,6 @@ package darktrace
 
 import (
 	"bufio"
-	"flag"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -32,7 +31,7 @@ func TestPeakMemory(t *testing.T) {
 		return
 	}
 	counts := []int{1_000, 10_000}
-	if flag.Lookup("long").Value.String() == "true" {
+	if *long {
 		counts = []int{10_000, 100_000}
 	}
 	var peaks []int

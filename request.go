@@ -15,56 +15,77 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/darktrace-go/darktrace/internal/trail"
 )
 
 // Request is a request to any endpoint of the appliance, for Client.Do.
 type Request struct {
-	// Method is the HTTP method; empty means GET. GET and HEAD are reads, which
-	// may be sent again; everything else is a write.
+	// Method is the HTTP method; empty means GET. GET, HEAD, OPTIONS and TRACE
+	// are reads, which may be sent again. All other methods are writes, unless
+	// Read is set.
 	Method string
-	// Path is the escaped path below the base URL, beginning with a slash and
-	// without a query. "." and ".." segments are refused.
+	// Read says that the request changes nothing, such as a search by POST.
+	// Then it is retried as reads are, a 503 is ErrServer, and an empty
+	// response with a status of success means that nothing was found: out keeps
+	// its value.
+	Read bool
+	// Path is the escaped path below the base URL. It begins with a slash, and
+	// has no query and no "." or ".." segment.
 	Path string
-	// Query is sent with its keys sorted, escaping only what must be escaped.
+	// Query is sent with sorted keys. Only what must be escaped is escaped.
 	Query url.Values
 	// Form is the form-encoded body of a write; nil means none.
 	Form url.Values
-	// JSON is encoded as the body of a write; nil means none. Form and JSON
-	// together are an ErrArgument.
+	// JSON is encoded as the body of a write; nil means none. If both Form and
+	// JSON are set, Do returns ErrArgument.
 	JSON any
-	// Header is added to what the client sends. The headers that authenticate a
-	// request and describe its body can't be set, nor an Idempotency-Key, by which
-	// net/http would send a write twice.
+	// Header is added to the headers that the client sends. It can't set the
+	// headers that authenticate a request or describe its body, nor an
+	// Idempotency-Key, which would make net/http send a write twice.
 	Header http.Header
 }
 
-// Do sends a request to any endpoint of the appliance: signed, retried and
-// classified like those of the typed methods.
+// Do sends a request to any endpoint of the appliance. It signs, retries and
+// reports errors as the other methods do.
 //
-// out is a pointer that a JSON answer is decoded into, as encoding/json does; a
-// *[]byte, which gets the answer as it is; an io.Writer, which gets it as it
-// arrives, once its beginning has shown that it is no error and no login page; or
-// nil, to drop it. An empty answer to a read is an ErrDecode unless out is nil. An
-// error of the io.Writer ends the call and is wrapped.
+// out says what to do with the response:
+//
+//   - A pointer gets the decoded JSON, as with encoding/json.
+//   - A *[]byte gets the body unchanged.
+//   - An io.Writer gets the body as it arrives, once its beginning has shown
+//     that it is neither an error nor a login page. If writing fails, Do
+//     returns that error, wrapped.
+//   - nil drops the body.
+//
+// If a read gets an empty response, Do returns ErrDecode, unless out is nil.
 func (c *Client) Do(ctx context.Context, r *Request, out any) error { return c.core().do(ctx, r, out) }
 
-func (c *core) do(ctx context.Context, r *Request, out any) error {
+func (c *core) do(ctx context.Context, r *Request, out any) (err error) {
 	k, err := r.call()
 	if err != nil {
 		return err
 	}
 	if _, k.stream = out.(io.Writer); !k.stream && out != nil {
-		if v := reflect.ValueOf(out); v.Kind() != reflect.Pointer || v.IsNil() {
-			return argument("out", "is a %T; it has to be a pointer, an io.Writer or nil", out)
+		switch v := reflect.ValueOf(out); {
+		case v.Kind() != reflect.Pointer:
+			return argument("out", "has the type %T; it must be a pointer, an io.Writer or nil", out)
+		case v.IsNil():
+			return argument("out", "is a nil pointer of the type %T", out)
 		}
 	}
+	_, bytewise := out.(*[]byte)
+	k.raw = k.stream || bytewise
 	reply, err := c.send(ctx, k)
 	if err != nil {
 		return err
 	}
-	defer reply.finish(nil)
+	defer func() {
+		reply.done(err)
+		reply.finish(reply.err)
+	}()
 	if len(bytes.TrimSpace(reply.data)) == 0 {
-		if k.write() || out == nil {
+		if k.write() || k.read || out == nil {
 			return nil
 		}
 		return reply.undecoded(errEmpty)
@@ -72,14 +93,18 @@ func (c *core) do(ctx context.Context, r *Request, out any) error {
 	switch out := out.(type) {
 	case nil:
 		if first := firstByte(reply.data); k.write() && (first != '{' && first != '[' || !json.Valid(reply.data)) {
-			return reply.undecoded(errors.New("it is no JSON object"))
+			return reply.undecoded(errors.New("it is not a JSON object"))
 		}
 	case *[]byte:
 		*out = reply.data
 	case io.Writer:
-		// What broke reading is classified; what is left over is the writer's.
-		if _, err := io.Copy(out, reply); err != nil {
-			return cmp.Or(reply.err, fmt.Errorf("darktrace: %s %s: writing the answer: %w", k.method, k.path, err))
+		// An error of reading is in reply.err; any other error is the writer's.
+		_, err := io.Copy(out, reply)
+		if capture, ok := out.(*captureWriter); ok && !capture.known && (err == nil || errors.Is(err, errNoCapture)) {
+			return reply.failed(ErrDecode, errNoCapture.Error(), nil)
+		}
+		if err != nil {
+			return cmp.Or(reply.err, within(k.method+" "+k.path+": writing the response", err))
 		}
 	default:
 		if err := json.Unmarshal(reply.data, out); err != nil {
@@ -89,7 +114,7 @@ func (c *core) do(ctx context.Context, r *Request, out any) error {
 	return nil
 }
 
-var errEmpty = errors.New("the answer is empty")
+var errEmpty = errors.New("it is empty")
 
 // call is a request ready to be sent any number of times.
 type call struct {
@@ -99,23 +124,42 @@ type call struct {
 	body        []byte
 	contentType string
 	header      http.Header
-	stream      bool // the answer is read as it arrives
+	read        bool // it changes nothing although the method is a write's: a search by POST
+	stream      bool // the response is read as it arrives
+	raw         bool // the caller gets the response unchanged
+	attempts    int  // requests sent so far
 }
 
 // write reports whether sending the request again could do something twice.
-func (k *call) write() bool { return k.method != http.MethodGet && k.method != http.MethodHead }
+func (k *call) write() bool { return !k.read && !trail.Safe(k.method) }
+
+// ids returns the ids in the query, which the path in an error's text leaves out;
+// "" if there are none.
+func (k *call) ids() string {
+	var ids []string
+	for pair := range strings.SplitSeq(k.query, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if lower := strings.ToLower(name); strings.HasSuffix(lower, "id") && !strings.HasPrefix(lower, "exclude") {
+			ids = append(ids, name+" "+shorten(printable(value), quoted))
+		}
+	}
+	if len(ids) == 0 {
+		return ""
+	}
+	return "the request was for " + strings.Join(ids, ", ")
+}
 
 // call checks a caller's request and encodes its body, once.
 func (r *Request) call() (*call, error) {
 	if r == nil {
 		return nil, argument("request", "is nil")
 	}
-	k := &call{method: r.Method, path: r.Path, query: encodeQuery(r.Query)}
+	k := &call{method: r.Method, path: r.Path, query: encodeQuery(r.Query), read: r.Read}
 	if k.method == "" {
 		k.method = http.MethodGet
 	}
 	if strings.ContainsFunc(k.method, func(c rune) bool { return c < 'A' || c > 'Z' }) {
-		return nil, argument("Request.Method", "is %q, which is no HTTP method in capitals", k.method)
+		return nil, argument("Request.Method", "is %q, which is not an HTTP method in capitals", k.method)
 	}
 	if !strings.HasPrefix(k.path, "/") {
 		return nil, argument("Request.Path", "must begin with a slash: %q", k.path)
@@ -126,7 +170,7 @@ func (r *Request) call() (*call, error) {
 	if len(r.Header) > 0 {
 		k.header = make(http.Header, len(r.Header))
 		for key, values := range r.Header {
-			for _, value := range append(values[:len(values):len(values)], "none") { // So that the key is checked anyway.
+			for _, value := range append(values[:len(values):len(values)], "none") { // So that the key is checked even without a value.
 				if err := setHeader(k.header, key, value, "Request.Header"); err != nil {
 					return nil, err
 				}
@@ -143,8 +187,10 @@ func (k *call) encodeBody(form url.Values, value any) (err error) {
 		return nil
 	case form != nil && value != nil:
 		return argument("Request", "has both Form and JSON")
-	case !k.write():
-		return argument("Request", "has a body, which a %s can't have", k.method)
+	case k.method == http.MethodOptions:
+		return argument("Request", "has a body, which OPTIONS can't have")
+	case trail.Safe(k.method):
+		return argument("Request", "has a body, which %s can't have", k.method)
 	case form != nil:
 		k.contentType = "application/x-www-form-urlencoded"
 		k.body = []byte(form.Encode())
@@ -157,8 +203,8 @@ func (k *call) encodeBody(form url.Values, value any) (err error) {
 	return nil
 }
 
-// checkSegments refuses a path that is not escaped, or that leaves its place by
-// dot segments, escaped ones too.
+// checkSegments rejects a path that is not properly escaped, or that has dot
+// segments, even escaped ones.
 func checkSegments(name, path string) error {
 	if strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r >= 0x7f }) || strings.ContainsAny(path, `?#\`) {
 		return argument(name, "must be an escaped path without a query: %q", path)
@@ -175,7 +221,7 @@ func checkSegments(name, path string) error {
 			func(part string) bool { return part == "." || part == ".." }):
 			return argument(name, "has a dot segment: %q", path)
 		case strings.ContainsAny(decoded, "\r\n\x00"):
-			return argument(name, "hides a line break: %q", path)
+			return argument(name, "contains an escaped line break: %q", path)
 		}
 	}
 	return nil
@@ -186,7 +232,7 @@ func (k *call) url(base *url.URL) *url.URL {
 	u := *base
 	escaped := base.EscapedPath() + k.path
 	u.Path, u.RawPath = escaped, ""
-	if u.EscapedPath() != escaped { // It has escapes, or what net/url would escape.
+	if u.EscapedPath() != escaped { // It has escapes, or characters that net/url would escape.
 		u.RawPath = escaped
 		u.Path, _ = url.PathUnescape(escaped) // Both parts were checked.
 	}
@@ -194,9 +240,10 @@ func (k *call) url(base *url.URL) *url.URL {
 	return &u
 }
 
-// encodeQuery encodes a query with sorted keys. It leaves literal what reads the
-// same signed decoded and signed as sent, so that it can't matter which of the
-// two an appliance does; url.Values.Encode would escape commas and colons.
+// encodeQuery encodes a query with sorted keys. An appliance may check the
+// signature against the decoded query or against the query as sent. So encodeQuery
+// escapes only where it must: url.Values.Encode would also escape commas and
+// colons.
 func encodeQuery(query url.Values) string {
 	if len(query) == 0 {
 		return ""
@@ -233,8 +280,8 @@ func writeEscaped(b *strings.Builder, s string) {
 	}
 }
 
-// marshalASCII encodes JSON on one line with all but ASCII escaped, the form
-// that is proven against appliances.
+// marshalASCII encodes JSON on one line and escapes all characters outside of
+// ASCII: appliances are known to accept that form.
 func marshalASCII(value any) ([]byte, error) {
 	data, err := json.Marshal(value)
 	if err != nil || !bytes.ContainsFunc(data, func(r rune) bool { return r >= utf8.RuneSelf }) {

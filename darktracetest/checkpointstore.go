@@ -2,6 +2,7 @@ package darktracetest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,10 +13,16 @@ import (
 )
 
 // TestCheckpointStore checks that a CheckpointStore does what its interface
-// says: that it gives back what was saved, as it was, also when it is large; that
-// Save replaces nothing but what the caller began with, whether that value was
-// saved or loaded; and that of programs that save at once one wins. The store has
-// to be empty. What a crash does to it is not checked.
+// says:
+//
+//   - Load returns unchanged what was saved, even if it is large.
+//   - Save replaces only what the caller began with, whether that value was
+//     saved or loaded.
+//   - Save rejects what is saved already, which makes a program whose commit is
+//     in doubt load it.
+//   - If several programs save at once, one of them succeeds.
+//
+// The store must be empty. The effect of a crash is not checked.
 func TestCheckpointStore(t testing.TB, store darktrace.CheckpointStore) {
 	t.Helper()
 	c := storeCheck{t, store}
@@ -33,7 +40,8 @@ func TestCheckpointStore(t testing.TB, store darktrace.CheckpointStore) {
 	c.holds("after the second Save", second)
 	c.refuses("saving after what was replaced", first, third)
 	c.refuses("saving again what was replaced", first, first)
-	c.holds("after two refusals", second)
+	c.refuses("saving again what was saved, as if its commit were in doubt", first, second)
+	c.holds("after three refusals", second)
 	c.saves("the same again", second, second)
 	loaded, err := store.Load(ctx)
 	if err != nil {
@@ -42,7 +50,7 @@ func TestCheckpointStore(t testing.TB, store darktrace.CheckpointStore) {
 	large := checkpoint(10_000)
 	c.saves("after what was loaded", loaded, large)
 	c.holds("a large checkpoint", large)
-	c.saves("after it", large, third)
+	c.saves("after what was loaded in another layout", reformatted(large), third)
 	c.race(third)
 }
 
@@ -51,14 +59,31 @@ type storeCheck struct {
 	store darktrace.CheckpointStore
 }
 
-// checkpoint returns one that remembers n ids.
-func checkpoint(n int) *darktrace.Checkpoint {
-	const size = 16
-	ids := make([]byte, 0, size*n)
-	for i := range n {
-		ids = fmt.Appendf(ids, "%0*d", size, i)
+// reformatted returns an equal checkpoint, from JSON that a database has
+// reformatted.
+func reformatted(c *darktrace.Checkpoint) *darktrace.Checkpoint {
+	var members map[string]json.RawMessage // Encoding sorts them.
+	again := new(darktrace.Checkpoint)
+	err := json.Unmarshal(mustJSON(c), &members)
+	if err == nil {
+		var data []byte
+		if data, err = json.MarshalIndent(members, "", "\t"); err == nil {
+			err = json.Unmarshal(data, again)
+		}
 	}
-	data := fmt.Sprintf(`{"v":1,"through":%d,"seen":[{"until":1,"ids":{"uuids":%s}}]}`, n, mustJSON(ids))
+	if err != nil {
+		panic(err) // A checkpoint of this package's making.
+	}
+	return again
+}
+
+// checkpoint returns a checkpoint that remembers n ids.
+func checkpoint(n int) *darktrace.Checkpoint {
+	ids := make([]byte, 0, 8*n)
+	for i := range n {
+		ids = binary.BigEndian.AppendUint64(ids, uint64(i))
+	}
+	data := fmt.Sprintf(`{"v":2,"since":1,"through":%d,"seen":[{"until":1,"ids":%s}]}`, n, mustJSON(ids))
 	c := new(darktrace.Checkpoint)
 	if err := json.Unmarshal([]byte(data), c); err != nil {
 		panic(err) // A checkpoint of this package's making.
@@ -66,7 +91,7 @@ func checkpoint(n int) *darktrace.Checkpoint {
 	return c
 }
 
-// holds checks what the store gives back; nil stands for nothing.
+// holds checks what the store returns; nil means that nothing is stored.
 func (c storeCheck) holds(when string, want *darktrace.Checkpoint) {
 	c.Helper()
 	got, err := c.store.Load(c.Context())
@@ -97,7 +122,7 @@ func (c storeCheck) refuses(what string, prev, next *darktrace.Checkpoint) {
 	}
 }
 
-// race lets programs save at once that began with the same checkpoint.
+// race runs concurrent saves that begin with the same checkpoint.
 func (c storeCheck) race(prev *darktrace.Checkpoint) {
 	c.Helper()
 	const programs = 8

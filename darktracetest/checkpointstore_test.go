@@ -34,6 +34,12 @@ func (f *findings) Fatalf(format string, args ...any) {
 // check runs the check on a store and returns what it finds.
 func check(t *testing.T, store darktrace.CheckpointStore) string {
 	t.Helper()
+	return found(t, func(tb testing.TB) { darktracetest.TestCheckpointStore(tb, store) })
+}
+
+// found runs a check and returns what it finds.
+func found(t *testing.T, check func(testing.TB)) string {
+	t.Helper()
 	f := &findings{TB: t}
 	func() {
 		defer func() {
@@ -41,7 +47,7 @@ func check(t *testing.T, store darktrace.CheckpointStore) string {
 				panic(stopped)
 			}
 		}()
-		darktracetest.TestCheckpointStore(f, store)
+		check(f)
 	}()
 	return strings.Join(f.list, "\n")
 }
@@ -93,7 +99,7 @@ func TestTestCheckpointStoreFindsMistakes(t *testing.T) {
 				return nil, err
 			}
 			return new(darktrace.Checkpoint), nil
-		}}, `Load returns {"v":1}, not {"v":1,"through":1`},
+		}}, `Load returns {"v":2}, not {"v":2,"since":1,"through":1`},
 		"no comparison": {brokenStore{save: func(ctx context.Context, s darktrace.CheckpointStore, _, next *darktrace.Checkpoint) error {
 			prev, _ := s.Load(ctx)
 			return s.Save(ctx, prev, next)
@@ -110,7 +116,7 @@ func TestTestCheckpointStoreFindsMistakes(t *testing.T) {
 		"no lock": {brokenStore{save: func(ctx context.Context, s darktrace.CheckpointStore, prev, next *darktrace.Checkpoint) error {
 			err := s.Save(ctx, prev, next)
 			if began, _ := json.Marshal(prev); strings.Contains(string(began), `"through":3,`) {
-				return nil // It is the one that the race begins with.
+				return nil // It is the checkpoint with which the race begins.
 			}
 			return err
 		}}, "two succeeded"},

@@ -42,15 +42,15 @@ func TestClientReachesTheServer(t *testing.T) {
 	assert.Panics(t, func() { bad.Client() })
 }
 
-// fixture is a server with three events: a and b of one incident, m an e-mail
-// event of its own.
+// fixture adds three events to a server: a and b belong to one incident, and m is
+// an e-mail event with its own incident.
 func fixture(srv *darktracetest.Server) {
 	now := darktrace.Millis(srv.Now().Add(-time.Hour).UnixMilli())
-	device := []darktrace.Device{{Identifier: "pc.example.com", DID: 7, SID: 3, IP: "192.0.2.7"}}
+	device := []darktrace.EventDevice{{Identifier: "pc.example.com", DID: 7, SID: 3, IP: "192.0.2.7"}}
 	srv.AddEvents(
 		&darktrace.IncidentEvent{
 			ID: "a", Title: "A", CreatedAt: now, CurrentGroup: "ga", GroupScore: 80, AIAScore: 70, BreachDevices: device,
-			Category: darktrace.CategoryCritical, MITRETactics: []string{darktrace.TacticImpact},
+			Category: darktrace.CategoryCritical, MITRETactics: []darktrace.Tactic{darktrace.TacticImpact},
 			Periods: []darktrace.Period{{Start: now - 2000, End: now - 1000}},
 		},
 		&darktrace.IncidentEvent{
@@ -253,8 +253,8 @@ func TestEveryMethodUnderEveryFault(t *testing.T) {
 		"503":               {darktracetest.Fault{Status: 503}, darktrace.ErrServer, darktrace.ErrOutcomeUnknown, false},
 		"502":               {darktracetest.BadGateway(), darktrace.ErrServer, darktrace.ErrOutcomeUnknown, true},
 		"cut unread":        {darktracetest.Fault{Cut: darktracetest.CutBeforeRead}, darktrace.ErrConnection, darktrace.ErrOutcomeUnknown, false},
-		"cut":               {darktracetest.Fault{Cut: darktracetest.CutBeforeAnswer}, darktrace.ErrConnection, darktrace.ErrOutcomeUnknown, false},
-		"cut when done":     {darktracetest.Fault{Cut: darktracetest.CutBeforeAnswer, CarryOut: true}, darktrace.ErrConnection, darktrace.ErrOutcomeUnknown, true},
+		"cut":               {darktracetest.Fault{Cut: darktracetest.CutBeforeResponse}, darktrace.ErrConnection, darktrace.ErrOutcomeUnknown, false},
+		"cut when done":     {darktracetest.Fault{Cut: darktracetest.CutBeforeResponse, CarryOut: true}, darktrace.ErrConnection, darktrace.ErrOutcomeUnknown, true},
 		"cut in body":       {darktracetest.Fault{Cut: darktracetest.CutInBody}, darktrace.ErrConnection, darktrace.ErrOutcomeUnknown, true},
 		"cut after body":    {darktracetest.Fault{Cut: darktracetest.CutAfterBody}, nothing, nothing, true},
 		"late":              {darktracetest.Fault{Delay: time.Hour}, darktrace.ErrConnection, darktrace.ErrOutcomeUnknown, true},
@@ -289,7 +289,7 @@ func TestEveryMethodUnderEveryFault(t *testing.T) {
 						require.ErrorIs(t, err, want)
 					case name != "truncated" && name != "invalid":
 						require.NoError(t, err)
-					default: // A write with an answer that can't be read is not a success.
+					default: // A write with a response that can't be read is not a success.
 						require.Error(t, err)
 					}
 					if m.write {
@@ -301,8 +301,8 @@ func TestEveryMethodUnderEveryFault(t *testing.T) {
 	}
 }
 
-// carriedOut tells whether the write was, and makes sure that it was sent once:
-// twice only when the first was refused for its date.
+// carriedOut reports whether the write was carried out. It checks that the write
+// was sent once, or twice if the first was rejected for its date.
 func carriedOut(t *testing.T, srv *darktracetest.Server, refusedOnce bool) bool {
 	t.Helper()
 	requests := srv.Requests()
@@ -320,7 +320,7 @@ func TestReadsSurviveWhatPasses(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]darktracetest.Fault{
 		"429": darktracetest.TooManyRequests(2 * time.Second), "502": {Status: 502}, "503": {Status: 503}, "504": {Status: 504},
-		"cut": {Cut: darktracetest.CutBeforeAnswer}, "cut unread": {Cut: darktracetest.CutBeforeRead},
+		"cut": {Cut: darktracetest.CutBeforeResponse}, "cut unread": {Cut: darktracetest.CutBeforeRead},
 	} {
 		for _, m := range methods() {
 			if m.write {
@@ -346,7 +346,7 @@ func TestReadsSurviveWhatPasses(t *testing.T) {
 	}
 }
 
-func TestEndlessAnswersAreCapped(t *testing.T) {
+func TestEndlessResponsesAreCapped(t *testing.T) {
 	t.Parallel()
 	srv := darktracetest.NewServer(darktracetest.InMemory())
 	defer srv.Close()

@@ -1,5 +1,5 @@
-// Package darktracetest is a fake Darktrace appliance for tests, with the bad
-// days that real ones have.
+// Package darktracetest provides a fake Darktrace appliance for tests. It verifies
+// signatures, generates believable incidents, and fails on demand.
 //
 //	func TestTicketClosed(t *testing.T) {
 //		srv := darktracetest.NewServer(darktracetest.WithTB(t))
@@ -7,79 +7,81 @@
 //		client := srv.Client()
 //		srv.Inject(darktracetest.TooManyRequests(time.Second).On("GET", "/aianalyst/groups").Next(1))
 //		// … run your code with client …
-//		// … look at what became of the appliance: srv.Event, srv.Comments …
+//		// … check the state of the appliance: srv.Event, srv.Comments …
 //	}
 //
-// A server is closed by Close or by WithTB; one of them is enough.
+// Close a server with Close, or let WithTB close it.
 //
-// It was built from what is known of the API on the wire and not from the SDK,
-// so that it can judge any client: HTTPClient, CertPool and the tokens are there
-// for those. go run ./examples/appliance serves it to other languages.
+// It is built from what is known of the API on the wire and not from the SDK, so that
+// it can test any client: use HTTPClient, CertPool and the tokens. The program
+// examples/appliance serves it to other languages.
 //
-// # What it does as an appliance does
+// # What it does like an appliance
 //
-// Signatures are verified over the bytes that arrived. A date that is more than
-// 30 minutes off, or in a layout that the version does not take, is refused.
-// Reads have the windows, defaults, filters and precedence of ids that the API
-// has, and answer in order of score; incidents and statistics follow from the
-// events. Acknowledging and pinning take forms only, comments and investigations
-// JSON only. Unknown endpoints redirect to /login, missing permissions to /403
-// or, with V71, answer 403. Profile says what the versions differ in. There are:
+// Signatures are verified over the bytes that arrived. A date that is more than 30
+// minutes off, or in a layout that the version does not accept, is refused. Reads have
+// the windows, defaults, filters and precedence of ids that the API has, and return
+// events in order of score; incidents and statistics are computed from the events.
+// Acknowledging and pinning accept forms only, comments and investigations JSON only.
+// Unknown endpoints redirect to /login, missing permissions to /403, or return 403 with
+// V71. Profile says how versions differ. Operations lists the endpoints. Collections of
+// objects such as tags begin with invented ones and keep the changes that requests
+// make. Collection and SetCollection read and replace them; Handle adds an endpoint.
 //
-//	GET   /aianalyst/incidentevents
-//	GET   /aianalyst/groups
-//	POST  /aianalyst/acknowledge, /aianalyst/unacknowledge
-//	POST  /aianalyst/pin, /aianalyst/unpin
-//	GET   /aianalyst/incident/comments, and POST
-//	GET   /aianalyst/stats
-//	GET   /aianalyst/investigations, and POST
+// Where the behaviour of an appliance is unknown, the fake does what is harder for the
+// client:
 //
-// Where it is not known what an appliance does, the fake does what is harder for
-// the client:
-//
-//   - includeacknowledged=false hides an event even from a look-up by its id.
-//   - The acknowledged flag of an incident is its own: acknowledging all of its
+//   - The acknowledged flag of an incident is separate: acknowledging all of its
 //     events does not set it. SetGroupAcknowledged does.
-//   - An incident that was merged into another is not found by its old id.
-//   - Which time of an event a window compares is an option: WithWindowField.
-//     Test with each of them what must not miss events.
-//   - That a comma list of event ids works in a read is one too: WithoutEventLists.
+//   - A merged incident is not found by its old id.
+//   - Which time of an event a window compares is an option: WithWindowField. If
+//     your code must not miss events, test it with each of them.
+//   - Whether a read accepts a comma list of event ids is one too: WithoutEventLists.
 //
-// # Bad days
+// # Faults
 //
-// Inject arms a Fault for the next requests or until it is removed: an answer of
-// another status, Retry-After, a login page, a connection that is cut before,
-// within or after the answer, an answer that is slow, endless or truncated, a
-// wrong clock; and whether a write was carried out all the same:
+// Inject arms a Fault for the next requests or until it is removed: another status,
+// Retry-After, a login page, a connection that is cut before, within or after the
+// response, a response that is slow, endless or truncated, or a wrong clock. A Fault
+// also says whether a write was carried out nevertheless:
 //
 //	srv.Inject(darktracetest.BadGateway().On("POST", "/aianalyst/acknowledge").Next(1))
 //	srv.Inject(darktracetest.Fault{Method: "GET", Cut: darktracetest.CutInBody, Times: 2})
 //	remove := srv.Inject(darktracetest.LoginPage()) // for every request, until remove()
 //
-// AddEventsAt has events turn up late, Merge merges incidents, AddToken makes a
-// token that may do less.
+// Other faults come from between client and appliance: the Date of a proxy,
+// SwitchingProtocols, a byte order mark, compression that was not requested, and
+// the codes with which HTTP/2 resets streams.
+//
+// AddEventsAt adds events that appear late, Merge merges incidents, and AddToken adds a
+// token with fewer permissions.
+//
+// # Other appliances
+//
+// WithUnifiedView, with WithResponsePerMaster, is the head of several masters.
+// WithCloudGateway accepts bearer tokens instead of signatures. WithSpacedDatesOnly,
+// WithAcknowledgedHidden and WithRepeatsAsError are stricter than most
+// appliances.
 //
 // # When a request is refused
 //
-// Requests returns everything that arrived with its verdict. The Reason of a
-// wrong signature names the byte in which what was signed differs from what
-// should have been, where the mistake is a known one. WithTB fails the test on
-// any refused request, and closes the server; after a refusal that was intended,
-// call ResetRequests.
+// Requests returns every request with its verdict. If the mistake in a signature is a
+// known one, Reason names the first byte that was signed wrongly. WithTB fails the test
+// on any refused request, and closes the server; after an intended refusal, call
+// ResetRequests.
 //
-// An appliance does not refuse parameters that it does not know, or whose value
-// makes no sense to it: it answers as if they were not there. Request.Ignored
-// lists them.
+// An appliance does not refuse unknown parameters, or values that make no sense to it:
+// it ignores them. Request.Ignored lists them.
 //
 // # Time
 //
-// With InMemory there is no socket and no real time: inside a testing/synctest
-// bubble retries, polls and delays take no time. Create the server, and its
-// clients, inside the bubble; close their idle connections at its end.
-// Everywhere else, WithClock sets the time and SetClockOffset makes the
-// appliance's clock wrong. Incidents are of the past week in real time: where the
-// clock shows something else, use IncidentsAt(seed, n, srv.Now()).
+// With InMemory there is no socket, so inside a testing/synctest bubble retries, polls
+// and delays take no real time. Create the server, and its clients, inside the bubble;
+// close their idle connections at its end; see the example of [InMemory]. Everywhere else, WithClock sets the time and
+// SetClockOffset makes the appliance's clock wrong. Incidents are of the past week in
+// real time; with another clock, use IncidentsAt(seed, n, srv.Now()).
 //
-// A feed reads a day back at each pass and further back in a sweep, once an hour:
-// an event that is added with an older time arrives with the next sweep.
+// A feed reads the last 10 minutes in each pass, the last day every 15 minutes and the
+// last week every hour. An event that is added with an older time arrives with one of
+// these.
 package darktracetest

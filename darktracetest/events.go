@@ -11,25 +11,23 @@ import (
 )
 
 // AddEventsJSON adds events in wire form: one JSON object or an array of them,
-// as GET /aianalyst/incidentevents answers. An event whose id is known replaces
-// that one, which keeps its master and the time that it is visible from. What is missing or null is filled in: createdAt (now), children and
-// currentGroup (of its own), groupCategory (its category), groupScore (its
+// as GET /aianalyst/incidentevents returns them. An event with a known id
+// replaces that event, and keeps its master and the time from which it is
+// visible. Missing and null fields are filled in: createdAt (now), children and
+// currentGroup (its own), groupCategory (its category), groupScore (its
 // aiaScore). Fields that the profile does not have are dropped.
 func (s *Server) AddEventsJSON(data []byte) error { return s.AddEventsJSONAt(time.Time{}, data) }
 
-// AddEventsJSONAt is AddEventsJSON for events that nobody sees before a time on
-// the appliance's clock; see AddEventsAt.
+// AddEventsJSONAt is AddEventsJSON for events that are invisible before a time
+// on the appliance's clock; see AddEventsAt.
 func (s *Server) AddEventsJSONAt(visibleFrom time.Time, data []byte) error {
-	elements := []json.RawMessage{data}
-	if trimmed := bytes.TrimSpace(data); len(trimmed) > 0 && trimmed[0] == '[' {
-		if err := json.Unmarshal(data, &elements); err != nil {
-			return fmt.Errorf("darktracetest: %w", err)
-		}
+	elements, err := elementsOf(data)
+	if err != nil {
+		return fmt.Errorf("darktracetest: %w", err)
 	}
 	added := make([]*event, len(elements))
 	now := s.Now()
 	for i, raw := range elements {
-		var err error
 		if added[i], err = s.newEvent(raw, now); err != nil {
 			return fmt.Errorf("darktracetest: event %d: %w", i, err)
 		}
@@ -99,7 +97,8 @@ func (s *Server) put(e *event) {
 	s.events = append(s.events, e)
 }
 
-// change sets fields of an event. Nothing that was handed out before moves.
+// change sets fields of an event. It does not change events that were returned
+// before.
 func (s *Server) change(e *event, fields ...member) {
 	o, err := parseObject(e.raw)
 	for _, f := range fields {
@@ -113,7 +112,7 @@ func (s *Server) change(e *event, fields ...member) {
 	e.raw, e.facts = changed.raw, changed.facts
 }
 
-// present finds an event that can be seen at a time.
+// present finds an event that is visible at a time.
 func (s *Server) present(id string, now time.Time) (*event, bool) {
 	e, ok := s.byID[id]
 	return e, ok && !e.visibleFrom.After(now)
@@ -128,7 +127,7 @@ func (s *Server) mustEvent(id string) *event {
 	return e
 }
 
-// EventJSON returns an event in wire form, nil when there is none.
+// EventJSON returns an event in wire form, or nil if there is none.
 func (s *Server) EventJSON(id string) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,8 +138,8 @@ func (s *Server) EventJSON(id string) []byte {
 	return slices.Clone(s.servedEvent(e))
 }
 
-// SetField sets one field of an event, by its name on the wire. The id stays as
-// it is.
+// SetField sets one field of an event, by its name on the wire. The id can't be
+// changed.
 func (s *Server) SetField(eventID, field string, value any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,14 +157,21 @@ func (s *Server) SetMaster(eventID string, master int64) {
 }
 
 // Acknowledge marks events as acknowledged, as a colleague would on the screen.
-// To act on them otherwise: SetField.
+// For other changes, use SetField.
 func (s *Server) Acknowledge(eventIDs ...string) {
 	for _, id := range eventIDs {
 		s.SetField(id, "acknowledged", true)
 	}
 }
 
-// Remove deletes events: appliances forget after a while.
+// Unacknowledge undoes Acknowledge.
+func (s *Server) Unacknowledge(eventIDs ...string) {
+	for _, id := range eventIDs {
+		s.SetField(id, "acknowledged", false)
+	}
+}
+
+// Remove deletes events, as appliances do with old ones.
 func (s *Server) Remove(eventIDs ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,12 +182,12 @@ func (s *Server) Remove(eventIDs ...string) {
 	s.events = slices.DeleteFunc(s.events, func(e *event) bool { return s.byID[e.facts.ID] == nil })
 }
 
-// pinned tells whether an event or its incident is pinned.
+// pinned reports whether an event or its incident is pinned.
 func (s *Server) pinned(e *event) bool {
 	return e.facts.Pinned || s.groups[e.facts.CurrentGroup].pinned
 }
 
-// servedEvent is the JSON of an event with what it takes from its incident.
+// servedEvent is the JSON of an event, with the fields that come from its incident.
 func (s *Server) servedEvent(e *event) []byte {
 	if s.pinned(e) == e.facts.Pinned {
 		return e.raw
@@ -191,18 +197,18 @@ func (s *Server) servedEvent(e *event) []byte {
 	return o.encode()
 }
 
-// query is what both endpoints filter by, under the names that each has.
+// query holds the filters of both endpoints, which have different names for them.
 type query struct {
 	window                              window
 	acknowledged, allPinned, onlyPinned bool
 	saas, link                          bool
 	categories                          []string // of the incident
 	minScore, maxScore                  float64  // of the incident
-	did, notDID, sid, notSID, master    *int64   // nil: not asked for
+	did, notDID, sid, notSID, master    []int64  // nil = not in the request
 	groupIDs, eventIDs                  []string
 }
 
-// commonQuery reads the parameters that both endpoints name alike.
+// commonQuery reads the parameters that have the same name on both endpoints.
 func (s *Server) commonQuery(c *call) query {
 	p := &c.params
 	q := query{
@@ -211,10 +217,10 @@ func (s *Server) commonQuery(c *call) query {
 		allPinned:    p.flag("includeallpinned", true),
 		onlyPinned:   p.flag("includeonlypinned", false),
 		saas:         p.flag("saasonly", false),
-		did:          p.integer("did"),
-		notDID:       p.integer("excludedid"),
-		sid:          p.integer("sid"),
-		notSID:       p.integer("excludesid"),
+		did:          p.integers("did"),
+		notDID:       p.integers("excludedid"),
+		sid:          p.integers("sid"),
+		notSID:       p.integers("excludesid"),
 		groupIDs:     p.list("groupid"),
 		eventIDs:     p.list("uuid"),
 	}
@@ -222,13 +228,14 @@ func (s *Server) commonQuery(c *call) query {
 		q.eventIDs = []string{p.text("uuid")}
 	}
 	if len(s.cfg.masters) > 0 {
-		q.master = p.integer("master")
+		q.master = p.integers("master")
 	}
 	p.locale()
 	return q
 }
 
-// scores reads the bounds of a score, the whole range when they are absent.
+// scores reads the bounds of a score. If they are absent, it returns the whole
+// range.
 func (p *params) scores(lowest, highest string) (low, high float64) {
 	return p.number(lowest, 0), p.number(highest, 100)
 }
@@ -251,19 +258,16 @@ func (p *params) categoryFlags(prefix string) []string {
 	return categories
 }
 
-// getEvents answers GET /aianalyst/incidentevents.
-func (s *Server) getEvents(c *call) answer {
+// getEvents serves GET /aianalyst/incidentevents.
+func (s *Server) getEvents(c *call) response {
 	q := s.commonQuery(c)
 	q.link = c.params.flag("includeincidenteventurl", false)
 	q.categories = c.params.categoryFlags("group")
 	q.minScore, q.maxScore = c.params.scores("mingroupscore", "maxgroupscore")
 	minScore, maxScore := c.params.scores("minscore", "maxscore")
-	if c.params.err != nil {
-		return c.badInput("%v", c.params.err)
-	}
 	lookUp := len(q.groupIDs)+len(q.eventIDs) > 0
 	var found []served
-	for e := range s.visible(c.Time) {
+	for e := range s.visible(c) {
 		if s.listed(e, q) && (lookUp || between(minScore, float64(e.facts.AIAScore), maxScore)) {
 			found = append(found, served{s.servedEvent(e), float64(e.facts.GroupScore), s.eventLink(c, q, e)})
 		}
@@ -271,14 +275,13 @@ func (s *Server) getEvents(c *call) answer {
 	return s.list(c, found)
 }
 
-// listed tells whether an event is asked for, whatever its own score: uuid
-// overrides groupid, and that everything else. Whether they override
-// includeacknowledged=false is not known: here they don't, so that no client
-// relies on it.
+// listed reports whether a query selects an event. The event's own score does not
+// count. uuid overrides groupid, which overrides everything else, including
+// includeacknowledged unless WithAcknowledgedHidden.
 func (s *Server) listed(e *event, q query) bool {
 	f := e.facts
 	switch {
-	case f.Acknowledged && !q.acknowledged:
+	case f.Acknowledged && !q.acknowledged && (s.cfg.hideInLookUps || len(q.eventIDs)+len(q.groupIDs) == 0):
 		return false
 	case len(q.eventIDs) > 0:
 		return slices.Contains(q.eventIDs, f.ID)
@@ -288,11 +291,13 @@ func (s *Server) listed(e *event, q query) bool {
 	return s.passes(incident{events: []*event{e}}, s.windowTime(f), s.pinned(e), q)
 }
 
-// passes tells whether an incident, or one event as if it were one, is in the
-// window and passes the filters.
+// passes reports whether an incident, or one event as if it were an incident, is in
+// the window and passes the filters.
 func (s *Server) passes(g incident, at int64, pinned bool, q query) bool {
-	holds := func(id *int64, has func(*facts, int64) bool) bool {
-		return g.any(func(e *event) bool { return has(e.facts, *id) })
+	holds := func(ids []int64, has func(*facts, int64) bool) bool {
+		return slices.ContainsFunc(ids, func(id int64) bool {
+			return g.any(func(e *event) bool { return has(e.facts, id) })
+		})
 	}
 	return (q.window.contains(at) || pinned && q.allPinned) &&
 		(pinned || !q.onlyPinned) &&
@@ -303,7 +308,7 @@ func (s *Server) passes(g incident, at int64, pinned bool, q query) bool {
 		(q.notDID == nil || !holds(q.notDID, (*facts).hasDevice)) &&
 		(q.sid == nil || holds(q.sid, (*facts).hasSubnet)) &&
 		(q.notSID == nil || !holds(q.notSID, (*facts).hasSubnet)) &&
-		(q.master == nil || g.any(func(e *event) bool { return s.masterOf(e) == *q.master }))
+		(q.master == nil || g.any(func(e *event) bool { return slices.Contains(q.master, s.masterOf(e)) }))
 }
 
 func between(low, x, high float64) bool { return low <= x && x <= high }
@@ -319,11 +324,12 @@ func (s *Server) windowTime(f *facts) int64 {
 	return f.CreatedAt
 }
 
-// visible yields the events that are there at a time.
-func (s *Server) visible(now time.Time) iter.Seq[*event] {
+// visible yields the events that a call can see.
+func (s *Server) visible(c *call) iter.Seq[*event] {
 	return func(yield func(*event) bool) {
 		for _, e := range s.events {
-			if !e.visibleFrom.After(now) && !yield(e) {
+			here := c.master == 0 || c.master == s.masterOf(e)
+			if here && !e.visibleFrom.After(c.Time) && !yield(e) {
 				return
 			}
 		}
@@ -348,23 +354,22 @@ func (s *Server) eventLink(c *call, q query, e *event) member {
 	return member{"incidentEventUrl", mustJSON(c.base + page + e.facts.ID)}
 }
 
-// served is one element of a list: its JSON, what it is ordered by, and the link
-// that was asked for.
+// served is one element of a list: its JSON, its sort key, and the requested link.
 type served struct {
 	raw   []byte
 	score float64
 	link  member
 }
 
-// list answers with elements by falling score, anonymised where the token is
-// restricted.
-func (s *Server) list(c *call, found []served) answer {
+// list responds with elements in descending order of score, anonymised if the token
+// is restricted.
+func (s *Server) list(c *call, found []served) response {
 	slices.SortStableFunc(found, func(a, b served) int { return cmp.Compare(b.score, a.score) })
 	show := func(raw []byte) []byte { return raw }
 	if !c.token.may(UnrestrictedDevices) {
 		show = newAnonymiser().hide
 	}
-	return listAnswer(found, func(e served) []byte {
+	return listResponse(found, func(e served) []byte {
 		raw := show(e.raw)
 		if e.link.key != "" {
 			raw = withMember(raw, e.link.key, e.link.value)

@@ -87,14 +87,14 @@ func TestPinned(t *testing.T) {
 	assert.Equal(t, []string{"includeallpinned"}, func() []string {
 		w.get(eventsPath, "includeallpinned=False")
 		return w.last().Ignored
-	}(), "a value that is no boolean has no effect, and the record says so")
+	}(), "a value that is not a boolean has no effect, and the record says so")
 	assert.Contains(t, w.get(eventsPath, "uuid=old-member").body, `"pinned":true`)
 	assert.ElementsMatch(t, []string{"gfresh", "gfresh-pinned", "gold-pinned", "gpinned"}, w.ids(groupsPath, ""))
 	assert.ElementsMatch(t, []string{"gfresh", "gfresh-pinned"}, w.ids(groupsPath, "includeallpinned=false"))
 	assert.ElementsMatch(t, []string{"gfresh-pinned", "gold-pinned", "gpinned"}, w.ids(groupsPath, "includeonlypinned=true"))
 }
 
-// filtered is a server with events that differ in what filters ask for.
+// filtered is a server with events that differ in the fields of the filters.
 func filtered(t *testing.T, opts ...darktracetest.Option) *wire {
 	t.Helper()
 	w := newWire(t, opts...)
@@ -137,8 +137,8 @@ func TestEventFilters(t *testing.T) {
 		"uuid=mail&groupid=gtwo&starttime=1&endtime=2":   {"mail"},
 		"uuid=mail,both,none":                            {"both", "mail"},
 		"uuid=none":                                      {},
-		"uuid=done":                                      {},
-		"groupid=gdone":                                  {},
+		"uuid=done":                                      {"done"},
+		"groupid=gdone":                                  {"done"},
 		"groupid=gdone&includeacknowledged=true":         {"done"},
 		"uuid=done&includeacknowledged=true":             {"done"},
 	} {
@@ -153,8 +153,6 @@ func TestGroupFilters(t *testing.T) {
 	t.Parallel()
 	w := filtered(t)
 	w.srv.SetGroupAcknowledged("gdone", true)
-	assert.Empty(t, w.ids(groupsPath, "groupid=gdone"), "hidden even from a look-up")
-	assert.Empty(t, w.ids(groupsPath, "uuid=done"))
 	all := []string{"gtwo", "gsaas", "gmail", "ginfo"}
 	for query, want := range map[string][]string{
 		"":                                all,
@@ -176,6 +174,8 @@ func TestGroupFilters(t *testing.T) {
 		"uuid=desk,mail":                  {"gtwo", "gmail"},
 		"uuid=none":                       {},
 		"groupid=gnone":                   {},
+		"groupid=gdone":                   {"gdone"},
+		"uuid=done":                       {"gdone"},
 	} {
 		assert.Equal(t, want, w.ids(groupsPath, query), query)
 	}
@@ -201,23 +201,82 @@ func TestGroupWindowIsAnchoredAtTheStart(t *testing.T) {
 	assert.Equal(t, []string{"gold"}, w.ids(groupsPath, fmt.Sprintf("starttime=%d", ago(11*day))))
 }
 
-func TestBadNumbers(t *testing.T) {
+func TestNumbersThatMakeNoSenseAreIgnored(t *testing.T) {
 	t.Parallel()
 	w := newWire(t)
+	w.add("a", `"title":""`)
 	for path, queries := range map[string][]string{
-		eventsPath:         {"starttime=2026-01-01", "endtime=x", "did=x", "minscore=high", "mingroupscore=x", "minscore=NaN"},
+		eventsPath:         {"starttime=2026-01-01", "endtime=x", "did=x", "did=7.5,x", "minscore=high", "mingroupscore=x", "minscore=NaN"},
 		groupsPath:         {"sid=7.5", "maxscore=x", "maxscore=inf"},
 		"/aianalyst/stats": {"starttime=now"},
 		investigationPath:  {"endtime=now"},
 	} {
+		all := w.get(path, "").body
 		for _, query := range queries {
 			r := w.get(path, query)
-			assert.Equal(t, http.StatusBadRequest, r.status, query)
-			assert.JSONEq(t, `{"aianalyst":"INPUT ERROR"}`, r.body)
-			name, value, _ := strings.Cut(query, "=")
-			assert.Equal(t, fmt.Sprintf("%s=%q is not a number", name, value), w.last().Reason)
+			assert.Equal(t, http.StatusOK, r.status, query)
+			assert.Len(t, r.body, len(all), query)
+			name, _, _ := strings.Cut(query, "=")
+			assert.Equal(t, []string{name}, w.last().Ignored)
 		}
 	}
+}
+
+func TestListsOfDevices(t *testing.T) {
+	t.Parallel()
+	w := newWire(t)
+	for _, did := range []string{"7", "8", "9"} {
+		w.add("e"+did, `"breachDevices":[{"did":%s,"sid":1%s}]`, did, did)
+	}
+	assert.ElementsMatch(t, []string{"e9"}, w.ids(eventsPath, "excludedid=7,8"))
+	assert.ElementsMatch(t, []string{"e7", "e9"}, w.ids(eventsPath, "did=7,9,x"))
+	assert.ElementsMatch(t, []string{"e8", "e9"}, w.ids(eventsPath, "sid=18,19"))
+	assert.ElementsMatch(t, []string{"ge7"}, w.ids(groupsPath, "excludesid=18,%2019"))
+	assert.Empty(t, w.last().Ignored)
+}
+
+func TestAnIDOverridesEverything(t *testing.T) {
+	t.Parallel()
+	for _, hidden := range []bool{false, true} {
+		var opts []darktracetest.Option
+		want := []string{"a"}
+		if hidden {
+			opts, want = append(opts, darktracetest.WithAcknowledgedHidden()), []string{}
+		}
+		w := newWire(t, opts...)
+		w.add("a", `"createdAt":%d,"aiaScore":20`, ago(100*day))
+		w.srv.Acknowledge("a")
+		w.srv.SetGroupAcknowledged("ga", true)
+		assert.Equal(t, want, w.ids(eventsPath, "uuid=a&minscore=50"))
+		assert.Equal(t, want, w.ids(eventsPath, "groupid=ga&includeacknowledged=false"))
+		assert.Len(t, w.ids(groupsPath, "groupid=ga"), len(want))
+		assert.Len(t, w.ids(groupsPath, "uuid=a"), len(want))
+		assert.Equal(t, []string{"a"}, w.ids(eventsPath, "uuid=a&includeacknowledged=true"))
+		assert.Empty(t, w.ids(eventsPath, fmt.Sprintf("starttime=%d", ago(200*day))), "a window still hides it")
+		w.srv.Unacknowledge("a")
+		assert.Equal(t, []string{"a"}, w.ids(eventsPath, "uuid=a"))
+	}
+}
+
+func TestResponsesOfEachMaster(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, darktracetest.WithUnifiedView(1, 2), darktracetest.WithResponsePerMaster(), darktracetest.WithTB(t))
+	w.add("a", `"title":""`)
+	w.add("b", `"title":""`)
+	w.srv.SetMaster("b", 2)
+	w.srv.AddComment("b", "x", "on master 2")
+	for _, path := range []string{eventsPath, groupsPath} {
+		var lists [][]struct{ ID string }
+		require.NoError(t, json.Unmarshal([]byte(w.get(path, "").body), &lists))
+		require.Len(t, lists, 2)
+		assert.Len(t, lists[0], 1)
+		assert.Len(t, lists[1], 1)
+		assert.NotEqual(t, lists[0], lists[1])
+	}
+	assert.Regexp(t, `^\[{"comments":\[\]},{"comments":\[{.*on master 2"}\]}\]$`, w.get(commentsPath, "incident_id=b").body)
+	assert.Regexp(t, `^\[{.*"positiveInvestigations":1.*},{.*"positiveInvestigations":1.*}\]$`, w.get("/aianalyst/stats", "").body)
+	assert.Equal(t, http.StatusBadRequest, w.get(commentsPath, "").status)
+	w.srv.ResetRequests()
 }
 
 func TestLateEvents(t *testing.T) {
@@ -235,7 +294,7 @@ func TestLateEvents(t *testing.T) {
 	w.add("late", `"createdAt":%d`, ms(now.Add(-day)))
 	assert.Empty(t, w.ids(eventsPath, ""), "a known event stays out of sight")
 	w.srv.AddEventsAt(now.Add(-time.Second), &darktrace.IncidentEvent{ID: "late"})
-	assert.Equal(t, []string{"late"}, w.ids(eventsPath, ""), "unless it is told otherwise")
+	assert.Equal(t, []string{"late"}, w.ids(eventsPath, ""), "unless an option says otherwise")
 	w.srv.AddEventsAt(now.Add(time.Hour), &darktrace.IncidentEvent{ID: "late"})
 	now = now.Add(time.Hour)
 	assert.Equal(t, []string{"late"}, w.ids(eventsPath, ""))
@@ -293,6 +352,12 @@ func TestMissingFieldsAreFilledIn(t *testing.T) {
 	require.NoError(t, w.srv.AddEventsJSON([]byte(`[]`)))
 	require.NoError(t, w.srv.AddEventsJSON([]byte(`[{"id":"x","title":"again"}]`)))
 	assert.Len(t, w.ids(eventsPath, ""), 1, "a known id is replaced")
+	for _, odd := range []string{`"NaN"`, `"inf"`, `[]`, `{}`, `true`, `"x"`, `1e999`} {
+		assert.NotPanics(t, func() {
+			_ = w.srv.AddEventsJSON([]byte(`{"id":"odd","aiaScore":` + odd + `,"groupScore":` + odd + `}`))
+		}, odd)
+	}
+	w.srv.AddEvents()
 	for _, wrong := range []string{``, `{`, `[`, `[1]`, `{"title":"no id"}`, `{"id":7}`, `"x"`} {
 		assert.Error(t, w.srv.AddEventsJSON([]byte(wrong)), wrong)
 	}
@@ -352,9 +417,10 @@ func TestGroupsAreDerivedFromEvents(t *testing.T) {
 	for profile, more := range fields {
 		w := newWire(t, darktracetest.WithProfile(profile))
 		require.NoError(t, w.srv.AddEventsJSON([]byte("[{"+event+"},{"+mail+"}]")))
-		first, second := more[1], more[1]
+		first, second, trigger := more[1], more[1], `"triggerDid":null,`
 		if first != "" {
 			first, second = fmt.Sprintf(first, "null", true), fmt.Sprintf(second, `"s@example.org"`, false)
+			trigger = "" // E-mail events have none.
 		}
 		edge := func(action bool, kind, value string) string {
 			return fmt.Sprintf(`{"isAction":%t,"source":{"nodeType":"device","value":9},"target":{"nodeType":%q,"value":%s},
@@ -364,7 +430,7 @@ func TestGroupsAreDerivedFromEvents(t *testing.T) {
 			"externalTriggered":false,"previousIds":[],"devices":[4,9],"initialDevices":[9],"category":"suspicious",
 			"groupScore":40,"start":10,"end":60,"incidentEvents":[
 			{"uuid":"a","start":10,"title":"T","triggerDid":9,"visible":true`+first+`},
-			{"uuid":"m","start":60,"title":"M","triggerDid":null,"visible":true`+second+`}],"edges":[`+strings.Join([]string{
+			{"uuid":"m","start":60,"title":"M",`+trigger+`"visible":true`+second+`}],"edges":[`+strings.Join([]string{
 			edge(false, "device", "4"), edge(true, "internalIp", `"192.0.2.5"`),
 			edge(true, "externalHost", `"h.example.net"`), edge(true, "externalIp", `"203.0.113.2"`),
 		}, ",")+`]`+more[0]+`}]`, w.get(groupsPath, "groupid=ga").body, profile)
@@ -414,4 +480,20 @@ func TestMastersOfAUnifiedView(t *testing.T) {
 
 	w = newWire(t, darktracetest.WithUnifiedView(11, 12), darktracetest.WithProfile(darktracetest.V70))
 	assert.Equal(t, `[{"aianalyst":"SUCCESS"},{"aianalyst":"SUCCESS"}]`, w.json(commentsPath, `{"incident_id":"b","message":"x"}`).body)
+}
+
+// What a caller hands over stays as it is.
+func TestAddingLeavesTheCallersBytesAlone(t *testing.T) {
+	t.Parallel()
+	srv := darktracetest.NewServer(darktracetest.InMemory())
+	defer srv.Close()
+	for name, add := range map[string]func([]byte) error{
+		"events":     srv.AddEventsJSON,
+		"collection": func(data []byte) error { return srv.SetCollection("tags", data) },
+	} {
+		data := []byte(`[{"id":"5b0e3a8c-1d2f-4c6a-9e7b-000000000001"}]`)
+		before := string(data)
+		require.NoError(t, add(data), name)
+		assert.Equal(t, before, string(data), name)
+	}
 }

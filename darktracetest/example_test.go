@@ -68,7 +68,7 @@ func ExampleTooManyRequests() {
 	// GET /aianalyst/incidentevents 200
 }
 
-// A version that answers SUCCESS to a comment and stores nothing: only reading
+// A version that reports success for a comment but stores nothing: only reading
 // back tells.
 func ExampleWithProfile() {
 	srv := darktracetest.NewServer(darktracetest.WithProfile(darktracetest.V70))
@@ -86,7 +86,7 @@ func ExampleWithProfile() {
 	// comments: 0
 }
 
-// A gateway that loses the answer to a write: it was carried out all the same,
+// A gateway that loses the response to a write: it was carried out all the same,
 // so it must not be sent twice.
 func ExampleServer_Inject() {
 	srv := darktracetest.NewServer()

@@ -12,8 +12,8 @@ import (
 	"unicode/utf16"
 )
 
-// explain says how a signature that is not valid came about, or at least what
-// should have been signed.
+// explain says how an invalid signature was made or, if it can't tell, what should
+// have been signed.
 func (s *signed) explain() string {
 	want := s.accepted[0]
 	for _, m := range s.mistakes() {
@@ -42,8 +42,8 @@ func (s *signed) explain() string {
 		"If that is what was signed, the private token is wrong", want)
 }
 
-// agreeing counts the bytes that are the same in two texts of one length: many
-// when a signature was damaged, few when it is the signature of something else.
+// agreeing counts the equal bytes of two texts of the same length: many if a
+// signature was damaged, few if it is the signature of something else.
 func agreeing(a, b string) int {
 	n := 0
 	for i := range len(a) {
@@ -56,7 +56,8 @@ func agreeing(a, b string) int {
 
 type mistake struct{ what, text string }
 
-// wrongKeys lists what is known to be used as the key instead of the private token.
+// wrongKeys lists texts that clients are known to use as the key in place of the
+// private token.
 func (s *signed) wrongKeys() []mistake {
 	keys := []mistake{{"the public token is used as the key", s.token}}
 	if decoded, err := hex.DecodeString(s.private); err == nil {
@@ -68,7 +69,8 @@ func (s *signed) wrongKeys() []mistake {
 	return keys
 }
 
-// mistakes lists the strings that clients are known to sign instead of the right one.
+// mistakes lists the strings that clients are known to sign in place of the right
+// one.
 func (s *signed) mistakes() []mistake {
 	all := s.queryMistakes()
 	if s.method == http.MethodPost {
@@ -83,8 +85,8 @@ func (s *signed) mistakes() []mistake {
 	return all
 }
 
-// queryMistakes lists what follows the path in the mistakes that a request
-// without a body can have.
+// queryMistakes lists the known mistakes in a request without a body, as what
+// follows the path.
 func (s *signed) queryMistakes() []mistake {
 	all := []mistake{
 		{"the query is not signed", ""},
@@ -127,7 +129,7 @@ func (s *signed) bodyMistakes() []mistake {
 	return append(all, reordered("form", body, asSent, unescaped, escaped, escapedWithPercent)...)
 }
 
-// layoutMistakes lists what goes wrong around a target that is right.
+// layoutMistakes lists the known mistakes around a correct target.
 func (s *signed) layoutMistakes(accepted string) []mistake {
 	target, _, _ := strings.Cut(accepted, "\n"+s.token+"\n")
 	all := []mistake{
@@ -210,8 +212,8 @@ func permutations(pieces []string) [][]string {
 	return all
 }
 
-// respelt writes JSON in the ways in which libraries do: with and without spaces,
-// with the strings as they are, in UTF-8, in ASCII, and safe within HTML.
+// respelt writes JSON as different libraries do: with and without spaces, with the
+// strings unchanged, in UTF-8, in ASCII, and safe within HTML.
 func respelt(data []byte) []string {
 	var compact bytes.Buffer
 	_ = json.Compact(&compact, data)
@@ -250,7 +252,7 @@ func rewrite(compact string, respell func(literal string) string, space string) 
 	return b.String()
 }
 
-// inUTF8 writes a string of JSON with no more escapes than it needs.
+// inUTF8 writes a JSON string with the fewest escapes.
 func inUTF8(literal string) string {
 	var text string
 	_ = json.Unmarshal([]byte(literal), &text)

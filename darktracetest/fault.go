@@ -15,63 +15,81 @@ import (
 
 // Fault makes requests go wrong. Its fields combine: a delayed 502 for a write
 // that was carried out is one Fault. The zero value matches everything and
-// changes nothing. Signatures are verified and recorded whatever a fault answers.
+// changes nothing. Signatures are always verified and recorded.
 type Fault struct {
-	// Method and Path choose the requests; empty: all. The path is without the
-	// prefix; one that ends in * matches what begins with it.
+	// Method and Path choose the requests; empty means all. The path is without
+	// the prefix. A path that ends in * matches every path with that beginning.
 	Method, Path string
 	// Skip lets this many matching requests pass first.
 	Skip int
-	// Times is for how many requests the fault lasts; 0: until it is removed. With
-	// a number, WithTB fails the test when the fault is still there at its end and
-	// met no request.
+	// Times is the number of requests that the fault applies to; 0 means until
+	// it is removed. With a number, WithTB fails the test if the fault met no
+	// request.
 	Times int
 
-	// Status answers instead of the appliance, which then does not carry the
-	// request out; 0: the appliance's own, or 200 with Body.
+	// Status replaces the status of the response, and the request is not
+	// carried out. 0 means the appliance's own status, or 200 with Body.
 	Status int
-	// Body answers instead of the appliance, as Status does.
+	// Body replaces the body of the response, and the request is not carried
+	// out.
 	Body string
-	// ContentType is that of Body, by default JSON. Without Status and Body it
-	// mislabels the appliance's own answer.
+	// ContentType is the type of Body, by default JSON. Without Status and Body
+	// it mislabels the appliance's own response.
 	ContentType string
-	// Header is added to the answer.
+	// Header is added to the response.
 	Header http.Header
-	// CarryOut does the work before Status, Body or Cut spoil the answer.
+	// CarryOut carries the request out before Status, Body or Cut spoil the
+	// response.
 	CarryOut bool
 
-	// Delay is waited before the answer, after the request was carried out.
+	// Delay is the pause between carrying out the request and the response.
 	Delay time.Duration
-	// Drip is the pause between pieces of the body; 0: none.
+	// Drip is the pause between pieces of the body; 0 means none.
 	Drip time.Duration
-	// DripSize is the size of such a piece in bytes; 0: 16.
+	// DripSize is the size of such a piece in bytes; 0 means 16.
 	DripSize int
 	// Cut breaks the connection.
 	Cut Cut
-	// Truncate ends the body early, as if that were all of it.
+	// ResetCode is the error code with which Cut resets a stream of HTTP/2,
+	// with WithHTTP2; 0 means InternalError. Streams on the same connection may
+	// get it too.
+	ResetCode ResetCode
+	// Truncate ends the body early, as if it were complete.
 	Truncate bool
-	// After is the number of bytes before Cut or Truncate end the body; 0: half of it.
+	// After is the number of bytes before Cut or Truncate end the body; 0 means
+	// half of it.
 	After int
-	// Endless repeats Body for ever; without one the answer is a JSON array that
-	// never ends.
+	// Endless repeats Body forever. Without Body the response is a JSON array
+	// that never ends.
 	Endless bool
 	// Gzip compresses the body, for clients that accept it.
 	Gzip bool
+	// GzipAnyway compresses the body even for clients that don't accept it, as
+	// some gateways do.
+	GzipAnyway bool
+	// Undeclared leaves out the Content-Encoding of a compressed body.
+	Undeclared bool
+	// BOM puts a byte order mark before the body.
+	BOM bool
 	// ClockOffset makes the appliance's clock wrong, on top of SetClockOffset.
 	ClockOffset time.Duration
+	// DateOffset makes only the Date of the response wrong, as a proxy does
+	// that sets its own.
+	DateOffset time.Duration
 }
 
 // Cut is where the connection breaks.
 type Cut int
 
-// The places. HTTP/1.1 clients keep a connection for their next request, so that
-// one may fail too after CutAfterBody, without ever being recorded.
+// The places. With HTTP/2 the stream breaks, with RST_STREAM. HTTP/1.1 clients
+// keep a connection for their next request: after CutAfterBody, that one may
+// fail as well, and is then never recorded.
 const (
-	NoCut           Cut = iota // the connection holds
-	CutBeforeRead              // before a byte of the body was read; nothing is carried out
-	CutBeforeAnswer            // before the answer; carried out only with CarryOut
-	CutInBody                  // within the body of the answer; carried out
-	CutAfterBody               // after the last byte of the answer; carried out; HTTP/1.1 only
+	NoCut             Cut = iota // the connection holds
+	CutBeforeRead                // before a byte of the body was read; nothing is carried out
+	CutBeforeResponse            // before the response; carried out only with CarryOut
+	CutInBody                    // within the body of the response; carried out
+	CutAfterBody                 // after the last byte of the response; carried out; HTTP/1.1 only
 )
 
 // TooManyRequests is a 429 with Retry-After, in whole seconds.
@@ -83,10 +101,11 @@ func TooManyRequests(retryAfter time.Duration) Fault {
 	}
 }
 
-// Dropped confirms a write and does not carry it out, as 7.0 does with comments.
+// Dropped confirms a write and does not carry it out, as 7.0 does with
+// comments.
 func Dropped() Fault { return Fault{Body: `{"aianalyst":"SUCCESS"}`} }
 
-// BadGateway is the 502 of a gateway that lost the answer to a request which
+// BadGateway is the 502 of a gateway that lost the response to a request that
 // was carried out.
 func BadGateway() Fault {
 	return Fault{
@@ -95,7 +114,11 @@ func BadGateway() Fault {
 	}
 }
 
-// LoginPage is the HTML page that is answered, with status 200, instead of data.
+// SwitchingProtocols is a 101 after which nothing comes: the connection stays open
+// until the client or the server closes it. It needs HTTP/1.1.
+func SwitchingProtocols() Fault { return Fault{Status: http.StatusSwitchingProtocols} }
+
+// LoginPage is an HTML login page with status 200 instead of data.
 func LoginPage() Fault {
 	return Fault{
 		ContentType: "text/html",
@@ -120,8 +143,8 @@ type armedFault struct {
 	seen int
 }
 
-// Inject arms faults, after those that are armed already: the first that matches
-// a request applies. It returns a function that removes them.
+// Inject arms faults, behind those that are armed already: the first one that
+// matches a request applies. It returns a function that removes them.
 func (s *Server) Inject(faults ...Fault) (remove func()) {
 	var armed []*armedFault
 	for _, f := range faults {
@@ -154,7 +177,7 @@ func (s *Server) takeFault(method, path string) (fault Fault, matched bool) {
 	return Fault{}, false
 }
 
-// unmet lists the faults for a number of requests that no request had.
+// unmet lists the faults with Times that still wait for requests.
 func (s *Server) unmet() []*armedFault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,24 +194,30 @@ func (f *Fault) matches(method, path string) bool {
 	return f.Path == "" || f.Path == path
 }
 
-// replaces tells that the request does not get as far as the appliance.
+// replaces reports whether the request does not reach the appliance.
 func (f *Fault) replaces() bool {
-	return f.Status != 0 || f.Body != "" || f.Endless || f.Cut == CutBeforeAnswer
+	return f.Status != 0 || f.Body != "" || f.Endless || f.Cut == CutBeforeResponse
 }
 
-// change makes the fault's answer out of the appliance's.
-func (f *Fault) change(a answer) answer {
+// change applies the fault to the appliance's response.
+func (f *Fault) change(a response) response {
 	contentType := f.ContentType
 	if f.Status != 0 || f.Body != "" {
 		if contentType == "" {
 			contentType = "application/json"
 		}
-		a = bytesAnswer(cmp.Or(f.Status, http.StatusOK), contentType, []byte(f.Body))
+		a = bytesResponse(cmp.Or(f.Status, http.StatusOK), contentType, []byte(f.Body))
 	} else if contentType != "" {
 		a.header.Set("Content-Type", contentType)
 	}
 	if f.Endless {
 		a.body = endless(f.Body)
+	}
+	if body := a.body; f.BOM && body != nil {
+		a.body = func(w io.Writer) error {
+			_, err := io.WriteString(w, "\ufeff")
+			return cmp.Or(err, body(w))
+		}
 	}
 	for key, values := range f.Header {
 		a.header[http.CanonicalHeaderKey(key)] = values
@@ -216,7 +245,7 @@ var (
 )
 
 // size is the length of the body as JSON or text.
-func (a *answer) size() int {
+func (a *response) size() int {
 	var n countingWriter
 	if a.body != nil {
 		_ = a.body(&n)
@@ -231,15 +260,17 @@ func (n *countingWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// bodyWriter returns what an answer's body goes through. It sets the headers
+// bodyWriter returns the writer for the body of a response. It sets the headers
 // that this needs.
-func (s *Server) bodyWriter(w http.ResponseWriter, r *http.Request, a *answer, f Fault) io.WriteCloser {
+func (s *Server) bodyWriter(w http.ResponseWriter, r *http.Request, a *response, f Fault) io.WriteCloser {
 	var out io.WriteCloser = &clientWriter{ctx: r.Context(), w: w}
 	if f.Drip > 0 {
 		out = &dripWriter{clientWriter: clientWriter{r.Context(), w}, size: cmp.Or(f.DripSize, 16), pause: func() bool { return pause(r.Context(), f.Drip) }}
 	}
-	if (f.Gzip || s.cfg.gzip) && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		w.Header().Set("Content-Encoding", "gzip")
+	if f.GzipAnyway || (f.Gzip || s.cfg.gzip) && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		if !f.Undeclared {
+			w.Header().Set("Content-Encoding", "gzip")
+		}
 		out = gzip.NewWriter(out)
 	} else if f.Cut == CutAfterBody && !f.Endless {
 		w.Header().Set("Content-Length", strconv.Itoa(a.size()))

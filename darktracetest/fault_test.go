@@ -17,7 +17,7 @@ import (
 	"github.com/darktrace-go/darktrace/darktracetest"
 )
 
-func TestFaultAnswers(t *testing.T) {
+func TestFaultResponses(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		fault       darktracetest.Fault
@@ -101,20 +101,20 @@ func TestCarriedOutOrNot(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		fault  darktracetest.Fault
-		status int // 0: no answer
+		status int // 0: no response
 		done   bool
 	}{
-		"503":                      {darktracetest.Fault{Status: 503}, 503, false},
-		"502, carried out":         {darktracetest.BadGateway(), 502, true},
-		"200 with other body":      {darktracetest.Fault{Body: "{}", CarryOut: true}, 200, true},
-		"endless":                  {darktracetest.Fault{Endless: true, Truncate: true, After: 9}, 200, false},
-		"login page":               {darktracetest.LoginPage(), 200, false},
-		"cut before read":          {darktracetest.Fault{Cut: darktracetest.CutBeforeRead}, 0, false},
-		"cut before answer":        {darktracetest.Fault{Cut: darktracetest.CutBeforeAnswer}, 0, false},
-		"cut before answer, after": {darktracetest.Fault{Cut: darktracetest.CutBeforeAnswer, CarryOut: true}, 0, true},
-		"cut in body":              {darktracetest.Fault{Cut: darktracetest.CutInBody}, 0, true},
-		"cut after body":           {darktracetest.Fault{Cut: darktracetest.CutAfterBody}, 200, true},
-		"wrong clock":              {darktracetest.Fault{ClockOffset: -time.Hour}, 400, false},
+		"503":                        {darktracetest.Fault{Status: 503}, 503, false},
+		"502, carried out":           {darktracetest.BadGateway(), 502, true},
+		"200 with other body":        {darktracetest.Fault{Body: "{}", CarryOut: true}, 200, true},
+		"endless":                    {darktracetest.Fault{Endless: true, Truncate: true, After: 9}, 200, false},
+		"login page":                 {darktracetest.LoginPage(), 200, false},
+		"cut before read":            {darktracetest.Fault{Cut: darktracetest.CutBeforeRead}, 0, false},
+		"cut before response":        {darktracetest.Fault{Cut: darktracetest.CutBeforeResponse}, 0, false},
+		"cut before response, after": {darktracetest.Fault{Cut: darktracetest.CutBeforeResponse, CarryOut: true}, 0, true},
+		"cut in body":                {darktracetest.Fault{Cut: darktracetest.CutInBody}, 0, true},
+		"cut after body":             {darktracetest.Fault{Cut: darktracetest.CutAfterBody}, 200, true},
+		"wrong clock":                {darktracetest.Fault{ClockOffset: -time.Hour}, 400, false},
 	} {
 		for transport, opt := range map[string]darktracetest.Option{
 			"memory": darktracetest.InMemory(), "http": darktracetest.WithHTTP(), "http2": darktracetest.WithHTTP2(),
@@ -136,7 +136,7 @@ func TestCarriedOutOrNot(t *testing.T) {
 				assert.Equal(t, tt.done, w.field("a", "acknowledged") == true)
 				assert.Equal(t, tt.done, w.last().CarriedOut)
 				assert.Empty(t, w.srv.Unexpected(), "what a fault provoked is not the client's fault")
-				w.client.CloseIdleConnections() // The one that was cut would be used again.
+				w.client.CloseIdleConnections() // The client would reuse the connection that was cut.
 				assert.Equal(t, 200, w.get(eventsPath, "").status, "the server goes on")
 			})
 		}
@@ -222,7 +222,7 @@ func TestEndlessBodies(t *testing.T) {
 	assert.Len(t, w.get(eventsPath, "").body, 1000)
 }
 
-func TestSlowAnswersInABubble(t *testing.T) {
+func TestSlowResponsesInABubble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire(t, darktracetest.InMemory())
@@ -242,7 +242,7 @@ func TestSlowAnswersInABubble(t *testing.T) {
 		assert.Len(t, w.get(eventsPath, "").body, 33)
 		assert.Equal(t, 2*time.Minute, took())
 
-		// Carried out, answered too late.
+		// Carried out, but the response is too late.
 		w.srv.Inject(darktracetest.Fault{Delay: time.Hour, Times: 1})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -265,6 +265,109 @@ func TestSlowAnswersInABubble(t *testing.T) {
 		require.NoError(t, resp.Body.Close())
 		synctest.Wait()
 		assert.Equal(t, time.Minute, took())
+	})
+}
+
+func TestFaultsOfWhatStandsInBetween(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, darktracetest.WithTB(t))
+	w.add("a", `"title":""`)
+	plain := w.get(eventsPath, "").body
+
+	w.srv.Inject(darktracetest.Fault{DateOffset: 26 * time.Hour, Times: 1})
+	r := w.get(eventsPath, "")
+	date, err := http.ParseTime(r.header.Get("Date"))
+	require.NoError(t, err)
+	assert.InDelta(t, 26*time.Hour, time.Until(date), float64(time.Minute))
+	assert.Equal(t, darktracetest.Accepted, w.last().Verdict, "the appliance's own clock is right")
+
+	w.srv.Inject(darktracetest.Fault{BOM: true, Times: 1})
+	assert.Equal(t, "\ufeff"+plain, w.get(eventsPath, "").body)
+
+	for _, undeclared := range []bool{false, true} {
+		w.srv.Inject(darktracetest.Fault{GzipAnyway: true, Undeclared: undeclared, Times: 1})
+		m := message{path: eventsPath, header: http.Header{"Accept-Encoding": {"identity"}}}
+		r = w.send(m)
+		assert.Equal(t, !undeclared, r.header.Get("Content-Encoding") == "gzip")
+		unzipped, err := gzip.NewReader(strings.NewReader(r.body))
+		require.NoError(t, err)
+		body, err := io.ReadAll(unzipped)
+		require.NoError(t, err)
+		assert.Equal(t, plain, string(body))
+	}
+
+	h2 := newWire(t, darktracetest.WithHTTP2())
+	h2.add("a", `"title":""`)
+	for code, name := range map[darktracetest.ResetCode]string{
+		0: "INTERNAL_ERROR", darktracetest.InternalError: "INTERNAL_ERROR", darktracetest.ProtocolError: "PROTOCOL_ERROR",
+	} {
+		h2.srv.Inject(darktracetest.Fault{Method: "POST", Cut: darktracetest.CutInBody, After: 1, ResetCode: code, Times: 1})
+		_, err = h2.try(message{method: "POST", path: "/aianalyst/acknowledge", body: "uuid=a", contentType: "application/x-www-form-urlencoded"})
+		require.ErrorContains(t, err, "stream error")
+		assert.ErrorContains(t, err, name)
+		assert.True(t, h2.last().CarriedOut)
+		assert.Contains(t, h2.get(eventsPath, "uuid=a").body, `"acknowledged":true`, "the connection goes on")
+	}
+	assert.Contains(t, h2.get(eventsPath, "uuid=a&includeincidenteventurl=true").body, `"incidentEventUrl":"https://`)
+
+	// net/http sends a refused request again.
+	h2.srv.ResetRequests()
+	h2.srv.Inject(darktracetest.Fault{Cut: darktracetest.CutBeforeResponse, ResetCode: darktracetest.RefusedStream, Times: 1})
+	assert.Equal(t, http.StatusOK, h2.get(eventsPath, "").status)
+	assert.Len(t, h2.srv.Requests(), 2)
+}
+
+func TestSwitchingProtocolsStalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire(t, darktracetest.InMemory())
+		w.srv.Inject(darktracetest.SwitchingProtocols().Next(2))
+		for _, leave := range []func(*http.Response) error{
+			func(resp *http.Response) error { return resp.Body.Close() },
+			func(*http.Response) error { w.srv.Close(); return nil },
+		} {
+			resp, err := w.client.Do(w.request(message{path: eventsPath}))
+			require.NoError(t, err)
+			assert.Equal(t, http.StatusSwitchingProtocols, resp.StatusCode)
+			read := make(chan error, 1)
+			go func() {
+				_, err := resp.Body.Read(make([]byte, 1))
+				read <- err
+			}()
+			time.Sleep(time.Hour)
+			assert.Empty(t, read, "nothing comes")
+			require.NoError(t, leave(resp))
+			assert.Error(t, <-read)
+			_ = resp.Body.Close()
+		}
+	})
+}
+
+func TestCloseWaitsForHandlers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		leave, finished, closed := make(chan struct{}), false, false
+		srv := darktracetest.NewServer(darktracetest.InMemory(), darktracetest.WithObserver(func(darktracetest.Request) {
+			<-leave
+			finished = true
+		}))
+		go func() {
+			resp, err := srv.HTTPClient().Get(srv.URL) //nolint:noctx // The server ends it.
+			if err == nil {
+				_ = resp.Body.Close()
+			}
+		}()
+		synctest.Wait()
+		go func() {
+			srv.Close()
+			closed = finished
+		}()
+		synctest.Wait()
+		assert.False(t, closed)
+		close(leave)
+		synctest.Wait()
+		assert.True(t, closed)
+		srv.Close()
 	})
 }
 

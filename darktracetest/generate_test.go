@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/darktrace-go/darktrace"
 	"github.com/darktrace-go/darktrace/darktracetest"
 )
 
@@ -97,10 +98,69 @@ func TestIncidentsAreBelievable(t *testing.T) {
 	for _, want := range []string{
 		"string", "device", "externalHost", "timestamp", "integer", "float", "percentage", "dataVolume", "duration",
 		"ratio", "timestampRange", "integerRange", "percentageRange", "durationRange", "dataVolumeRange", "stringRange",
-		"formatString", "username", "timeRange",
 		"mail", "SaaS", "merged", "late", "long", "in quotes",
 	} {
 		assert.Positive(t, seen[want], want)
+	}
+	assert.Zero(t, seen["formatString"], "no block form unless it is asked for")
+}
+
+func TestIncidentsInBlocks(t *testing.T) {
+	t.Parallel()
+	all := string(darktracetest.IncidentsJSON(3, 20, darktracetest.WithBlocks()))
+	for _, want := range []string{"formatString", "username", "timeRange"} {
+		assert.Contains(t, all, `"valueType":"`+want+`"`)
+	}
+	assert.Contains(t, all, `"bulletBlocks":`)
+	assert.Len(t, darktracetest.Incidents(3, 20, darktracetest.WithBlocks()), 20)
+}
+
+func TestIncidentsAreFreshAndFitTogether(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	order := []darktrace.Category{darktrace.CategoryCompliance, darktrace.CategorySuspicious, darktrace.CategoryCritical}
+	devices := map[int64]darktrace.EventDevice{}
+	for seed := range uint64(20) {
+		for _, n := range []int{1, 3, 24} {
+			events := darktracetest.Incidents(seed, n)
+			age := now.Sub(events[n-1].CreatedAt.Time())
+			assert.Less(t, age, 12*time.Minute, "seed %d, n %d: the newest is minutes old", seed, n)
+			assert.Less(t, now.Sub(events[0].CreatedAt.Time()), 7*24*time.Hour)
+			highest, alerts := map[string]int{}, map[int64]bool{}
+			for _, e := range events {
+				level := slices.Index(order, e.Category)
+				require.GreaterOrEqual(t, level, 0, "%q", e.Category)
+				highest[e.CurrentGroup] = max(highest[e.CurrentGroup], level)
+				assert.Equal(t, level, scoreLevel(e.AIAScore), "%s %v", e.Category, e.AIAScore)
+				for _, b := range e.RelatedBreaches {
+					assert.False(t, alerts[b.PBID], "two events share alert %d", b.PBID)
+					alerts[b.PBID] = true
+					assert.LessOrEqual(t, b.ThreatScore, e.AIAScore)
+				}
+				for _, d := range e.BreachDevices {
+					if known, ok := devices[d.DID]; ok {
+						assert.Equal(t, known, d, "one did is one device")
+					}
+					devices[d.DID] = d
+				}
+			}
+			for _, e := range events {
+				assert.Equal(t, order[highest[e.CurrentGroup]], e.GroupCategory, "seed %d, n %d", seed, n)
+				assert.Equal(t, highest[e.CurrentGroup], scoreLevel(e.GroupScore))
+			}
+		}
+	}
+}
+
+// scoreLevel is 0, 1 or 2 for the score of a compliance, suspicious or critical event.
+func scoreLevel(s darktrace.Score) int {
+	switch {
+	case s < 40:
+		return 0
+	case s < 75:
+		return 1
+	default:
+		return 2
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// groupState is what an incident has that its events have not.
+// groupState holds the flags of an incident that its events don't have.
 type groupState struct{ acknowledged, pinned bool }
 
 func (s *Server) editGroup(id string, edit func(*groupState)) {
@@ -21,12 +21,12 @@ func (s *Server) editGroup(id string, edit func(*groupState)) {
 }
 
 // SetGroupAcknowledged sets the incident's own flag, which acknowledging its
-// events does not touch.
+// events does not change.
 func (s *Server) SetGroupAcknowledged(groupID string, acknowledged bool) {
 	s.editGroup(groupID, func(g *groupState) { g.acknowledged = acknowledged })
 }
 
-// SetGroupPinned pins or unpins an incident: its events are pinned with it.
+// SetGroupPinned pins or unpins an incident and its events.
 func (s *Server) SetGroupPinned(groupID string, pinned bool) {
 	s.editGroup(groupID, func(g *groupState) { g.pinned = pinned })
 }
@@ -41,9 +41,9 @@ func (s *Server) SetGroup(groupID string, score float64, category string) {
 	}
 }
 
-// Merge moves every event of one incident into another, which takes the higher
-// score and category. The absorbed id is no longer found; it stays among the
-// previous ids of the incident and of the events that moved.
+// Merge moves every event of one incident into another, which gets the higher
+// score and category. The old id is no longer found. It remains in the previous
+// ids of the incident and of the moved events.
 func (s *Server) Merge(fromGroup, intoGroup string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,7 +81,8 @@ func (s *Server) members(groupID string) []*event {
 	return found
 }
 
-// mustMembers finds the events of an incident for a helper.
+// mustMembers returns the events of an incident. If there are none, it fails the
+// test.
 func (s *Server) mustMembers(groupID string) []*event {
 	found := s.members(groupID)
 	if len(found) == 0 {
@@ -90,7 +91,8 @@ func (s *Server) mustMembers(groupID string) []*event {
 	return found
 }
 
-// incident is a group as it is served: its events, and what follows from them.
+// incident is a group as it is served: its events, and the values that follow from
+// them.
 type incident struct {
 	id     string
 	state  groupState
@@ -104,9 +106,9 @@ func (g incident) score() float64 {
 }
 
 func (g incident) category() string {
-	rank := []string{"compliance", "informational", "suspicious", "critical"}
+	order := []string{"informational", "compliance", "suspicious", "critical"}
 	return slices.MaxFunc(g.events, func(a, b *event) int {
-		return slices.Index(rank, a.facts.GroupCategory) - slices.Index(rank, b.facts.GroupCategory)
+		return slices.Index(order, a.facts.GroupCategory) - slices.Index(order, b.facts.GroupCategory)
 	}).facts.GroupCategory
 }
 
@@ -126,7 +128,8 @@ func (g incident) all(holds func(*event) bool) bool {
 	return !g.any(func(e *event) bool { return !holds(e) })
 }
 
-// pinned follows the events: to pin an incident is to pin each of them.
+// pinned reports whether all events are pinned: to pin an incident is to pin each
+// of its events.
 func (g incident) pinned() bool {
 	return g.state.pinned || g.all(func(e *event) bool { return e.facts.Pinned })
 }
@@ -144,12 +147,12 @@ func (g incident) previousIDs() []string {
 	return ids
 }
 
-// incidents builds the groups of the events that are there, in order of their
-// first event; want tells which groups are of interest.
-func (s *Server) incidents(now time.Time, want func(groupID string) bool) []incident {
+// incidents builds the groups of the visible events, in order of their first
+// events; want selects the groups.
+func (s *Server) incidents(c *call, want func(groupID string) bool) []incident {
 	byID := map[string]int{}
 	var all []incident
-	for e := range s.visible(now) {
+	for e := range s.visible(c) {
 		id := e.facts.CurrentGroup
 		if !want(id) {
 			continue
@@ -167,27 +170,25 @@ func (s *Server) incidents(now time.Time, want func(groupID string) bool) []inci
 	return all
 }
 
-// getGroups answers GET /aianalyst/groups.
-func (s *Server) getGroups(c *call) answer {
+// getGroups serves GET /aianalyst/groups.
+func (s *Server) getGroups(c *call) response {
 	q := s.commonQuery(c)
 	q.link = c.params.flag("includegroupurl", false)
 	q.categories = c.params.categoryFlags("")
 	q.minScore, q.maxScore = c.params.scores("minscore", "maxscore")
-	if c.params.err != nil {
-		return c.badInput("%v", c.params.err)
-	}
 	want, lookUp := s.wanted(c.Time, q)
 	var found []served
-	for _, g := range s.incidents(c.Time, want) {
-		if (q.acknowledged || !g.state.acknowledged) && (lookUp || s.passes(g, g.start(), g.pinned(), q)) {
+	for _, g := range s.incidents(c, want) {
+		hidden := g.state.acknowledged && !q.acknowledged && (s.cfg.hideInLookUps || !lookUp)
+		if !hidden && (lookUp || s.passes(g, g.start(), g.pinned(), q)) {
 			found = append(found, served{mustJSON(s.wireGroup(g, c.Time)), g.score(), s.groupLink(c, q, g.id)})
 		}
 	}
 	return s.list(c, found)
 }
 
-// wanted narrows the incidents down to those that a look-up by id asks for. On
-// this endpoint groupid overrides uuid, and that everything else.
+// wanted selects the incidents of a look-up by id. On this endpoint groupid
+// overrides uuid, which overrides everything else.
 func (s *Server) wanted(now time.Time, q query) (want func(groupID string) bool, lookUp bool) {
 	ids := q.groupIDs
 	if len(ids) == 0 {
@@ -232,7 +233,7 @@ type groupEvent struct {
 	UUID         string          `json:"uuid"`
 	Start        int64           `json:"start"`
 	Title        json.RawMessage `json:"title"`
-	TriggerDID   *int64          `json:"triggerDid"`
+	TriggerDID   json.RawMessage `json:"triggerDid,omitempty"`
 	Sender       json.RawMessage `json:"sender,omitempty"`
 	Visible      bool            `json:"visible"`
 	Acknowledged *bool           `json:"acknowledged,omitempty"`
@@ -299,7 +300,9 @@ func (s *Server) wireGroupEvent(e *event) groupEvent {
 	f := e.facts
 	w := groupEvent{UUID: f.ID, Start: f.first(), Title: f.Title, Visible: true}
 	if dids := f.dids(); len(dids) > 0 {
-		w.TriggerDID = &dids[0]
+		w.TriggerDID = mustJSON(dids[0])
+	} else if f.Sender == nil { // An e-mail event has no devices.
+		w.TriggerDID = json.RawMessage("null")
 	}
 	if s.cfg.profile >= V61 {
 		w.Sender, w.Acknowledged = mustJSON(f.Sender), &f.Acknowledged
@@ -346,8 +349,8 @@ func (e *event) edges() []edge {
 	return edges
 }
 
-// findPeers collects the devices and hosts in the details of an event, but for
-// the one that it is about. It is never nil.
+// findPeers collects the devices and hosts in the details of an event, except the
+// event's own device. The result is never nil.
 func findPeers(raw []byte, did int64) []node {
 	var body struct {
 		Details any `json:"details"`

@@ -2,9 +2,11 @@ package darktracetest
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -12,13 +14,6 @@ import (
 	"strings"
 	"time"
 )
-
-// route is one operation of the API.
-type route struct {
-	since      Profile
-	permission Permission
-	handle     func(*call) answer
-}
 
 const (
 	pathEvents         = "/aianalyst/incidentevents"
@@ -28,57 +23,41 @@ const (
 	pathInvestigations = "/aianalyst/investigations"
 )
 
-func (s *Server) newRoutes() map[string]route {
-	flag := func(field string, value bool) func(*call) answer {
-		return func(c *call) answer { return s.postFlag(c, field, value) }
-	}
-	return map[string]route{
-		"GET " + pathEvents:             {V52, Visualizer, s.getEvents},
-		"GET " + pathGroups:             {V52, Visualizer, s.getGroups},
-		"POST /aianalyst/acknowledge":   {V52, AcknowledgeBreaches, flag("acknowledged", true)},
-		"POST /aianalyst/unacknowledge": {V52, AcknowledgeBreaches, flag("acknowledged", false)},
-		"POST /aianalyst/pin":           {V61, Visualizer, flag("pinned", true)},
-		"POST /aianalyst/unpin":         {V61, Visualizer, flag("pinned", false)},
-		"GET " + pathComments:           {V52, Visualizer, s.getComments},
-		"POST " + pathComments:          {V60, DiscussBreaches, s.postComment},
-		"GET " + pathStats:              {V60, Visualizer, s.getStats},
-		"GET " + pathInvestigations:     {V61, Visualizer, s.getInvestigations},
-		"POST " + pathInvestigations:    {V61, CreateInvestigations, s.postInvestigation},
-	}
-}
-
-// call is one request on its way through the appliance.
+// call is one request while the appliance handles it.
 type call struct {
 	*Request
 	path    string // as transmitted, without the prefix
 	outside bool   // the path is not below the prefix
 	token   *Token
 	params  params
-	base    string // what links begin with
+	vars    map[string]string          // of the operation's path
+	fields  map[string]json.RawMessage // of the body
+	base    string                     // the beginning of links
+	master  int64                      // of a Unified View that responds; 0 = all
 }
 
-// answer is what goes back. The body may be written more than once.
-type answer struct {
+// response is a response whose body can be written more than once.
+type response struct {
 	status int
 	header http.Header
 	body   func(io.Writer) error // nil: none
 }
 
-func jsonAnswer(status int, v any) answer {
-	return bytesAnswer(status, "application/json", mustJSON(v))
+func jsonResponse(status int, v any) response {
+	return bytesResponse(status, "application/json", mustJSON(v))
 }
 
-func bytesAnswer(status int, contentType string, body []byte) answer {
-	return answer{
+func bytesResponse(status int, contentType string, body []byte) response {
+	return response{
 		status: status,
 		header: http.Header{"Content-Type": {contentType + "; charset=utf-8"}},
 		body:   func(w io.Writer) error { _, err := w.Write(body); return err },
 	}
 }
 
-// listAnswer writes a JSON array element by element.
-func listAnswer[T any](elements []T, encode func(T) []byte) answer {
-	a := bytesAnswer(http.StatusOK, "application/json", nil)
+// listResponse writes a JSON array element by element.
+func listResponse[T any](elements []T, encode func(T) []byte) response {
+	a := bytesResponse(http.StatusOK, "application/json", nil)
 	a.body = func(w io.Writer) error {
 		separator := []byte("[")
 		for _, e := range elements {
@@ -100,27 +79,31 @@ func listAnswer[T any](elements []T, encode func(T) []byte) answer {
 	return a
 }
 
-// redirect is what an appliance built on Express answers.
-func redirect(location string) answer {
-	a := bytesAnswer(http.StatusFound, "text/plain", []byte("Found. Redirecting to "+location))
+// redirect is the redirect of an appliance built on Express.
+func redirect(location string) response {
+	a := bytesResponse(http.StatusFound, "text/plain", []byte("Found. Redirecting to "+location))
 	a.header.Set("Location", location)
 	return a
 }
 
-// word is a one-word answer; its key is the first segment of the path.
-func (c *call) word(status int, word string) answer {
+// word is a response of one word; its key is the first segment of the path.
+func (c *call) word(status int, word string) response {
 	segment, _, _ := strings.Cut(strings.TrimPrefix(c.path, "/"), "/")
-	return jsonAnswer(status, map[string]string{segment: word})
+	return jsonResponse(status, map[string]string{segment: word})
 }
 
-// badInput is the answer to an argument that makes no sense.
-func (c *call) badInput(format string, args ...any) answer {
+// badInput is the response to an invalid argument.
+func (c *call) badInput(format string, args ...any) response {
 	c.refuse(BadInput, format, args...)
 	return c.word(http.StatusBadRequest, "INPUT ERROR")
 }
 
-// ServeHTTP answers as the appliance does, injected faults included.
+// ServeHTTP responds as the appliance does, with the injected faults.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.begin() {
+		panic(http.ErrAbortHandler)
+	}
+	defer s.handling.Done()
 	c := newCall(r)
 	fault := s.receive(c)
 	if fault.Cut == CutBeforeRead {
@@ -133,17 +116,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.record(c, 0)
 		panic(http.ErrAbortHandler)
 	}
-	c.base = baseURL(r) + s.cfg.prefix
-	a := s.process(c, fault)
-	if a.header.Get("Date") == "" { // A fault may have one of its own.
-		a.header.Set("Date", c.Time.UTC().Format(http.TimeFormat))
+	c.base = s.baseURL(r) + s.cfg.prefix
+	setResetCode(r, fault.ResetCode)
+	a := s.process(c, r, fault)
+	if a.header.Get("Date") == "" { // A fault may have set it.
+		a.header.Set("Date", c.Time.Add(fault.DateOffset).UTC().Format(http.TimeFormat))
 	}
 	status := a.status
-	if fault.Cut == CutBeforeAnswer {
+	if fault.Cut == CutBeforeResponse {
 		status = 0
 	}
 	s.record(c, status)
-	if !pause(r.Context(), fault.Delay) || fault.Cut == CutBeforeAnswer {
+	if !pause(r.Context(), fault.Delay) || fault.Cut == CutBeforeResponse {
 		panic(http.ErrAbortHandler)
 	}
 	s.write(w, r, a, fault)
@@ -165,15 +149,15 @@ func newCall(r *http.Request) *call {
 	}
 }
 
-func baseURL(r *http.Request) string {
-	if r.TLS == nil {
+func (s *Server) baseURL(r *http.Request) string {
+	if s.ca == nil {
 		return "http://" + r.Host
 	}
 	return "https://" + r.Host
 }
 
-// receive takes the prefix off the path, stamps the request with the appliance's
-// time and finds its fault.
+// receive removes the prefix from the path, records the appliance's time and finds
+// the fault of the request.
 func (s *Server) receive(c *call) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -201,53 +185,122 @@ func (s *Server) record(c *call, status int) {
 	s.requests = append(s.requests, c.Request)
 }
 
-// process verifies the request and answers it. A fault with an answer of its
-// own keeps the request from being carried out, unless it says otherwise.
-func (s *Server) process(c *call, fault Fault) answer {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a, allowed := s.admit(c, fault)
-	if allowed != nil && (fault.CarryOut || !fault.replaces()) {
-		a = allowed.handle(c)
-		c.Ignored = c.params.ignored()
+// process verifies the request and responds. If a fault has its own response, the
+// request is not carried out, unless the fault says otherwise.
+func (s *Server) process(c *call, r *http.Request, fault Fault) response {
+	a, do := s.admit(c, r, fault)
+	if do != nil && (fault.CarryOut || !fault.replaces()) {
+		a = do()
 	}
 	return fault.change(a)
 }
 
 // admit checks prefix, signature, date, endpoint and permission in this order. It
-// returns the route, or the answer of the refusal.
-func (s *Server) admit(c *call, fault Fault) (answer, *route) {
+// returns a function that carries the request out, or the response that rejects it.
+func (s *Server) admit(c *call, r *http.Request, fault Fault) (refusal response, do func() response) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	accepted := bytesResponse(http.StatusOK, "application/json", nil)
 	if c.Method == http.MethodGet && (c.path == "/login" || c.path == "/403") {
 		c.refuse(NoEndpoint, "a redirect was followed to a page for people")
 		page := LoginPage()
-		return page.change(answer{}), nil
+		return page.change(response{}), nil
+	}
+	if s.cfg.gateway && c.Method == http.MethodPost && c.Path == tokenPath {
+		return s.issueToken(c), nil
 	}
 	if c.outside {
 		c.refuse(NoEndpoint, "the path is not below %s/", s.cfg.prefix)
 		return redirect("/login"), nil
 	}
-	if word := s.verify(c, fault); word != "" {
+	if s.cfg.gateway {
+		if refused := s.admitBearer(c); refused != nil {
+			return *refused, nil
+		}
+	} else if word := s.verify(c, fault); word != "" {
 		return c.word(http.StatusBadRequest, word), nil
 	}
-	route, known := s.routes[c.Method+" "+c.path]
-	if !known || s.cfg.profile < route.since {
+	if handler, own := s.handler(c, r); handler != nil {
+		c.Verdict, c.Reason = Accepted, ""
+		return accepted, func() response { return c.served(handler, own) }
+	}
+	o, vars := findOperation(c.Method, c.path)
+	if o == nil || s.cfg.profile < o.since {
 		c.refuse(NoEndpoint, "%s has no such endpoint", s.cfg.profile)
 		return redirect("/login"), nil
 	}
-	if !c.token.may(route.permission) {
-		c.refuse(NoPermission, "the token's user lacks %q", route.permission)
+	if missing := o.needs.missing(c.token); missing != nil {
+		c.refuse(NoPermission, "the token's user lacks %s", strings.Trim(fmt.Sprintf("%q", missing), "[]"))
 		if s.cfg.profile >= V71 {
-			return jsonAnswer(http.StatusForbidden, map[string]string{"error": "Forbidden"}), nil
+			return jsonResponse(http.StatusForbidden, map[string]string{"error": "Forbidden"}), nil
 		}
 		return redirect("/403"), nil
 	}
-	c.Verdict, c.Reason = Accepted, ""
+	c.Verdict, c.Reason, c.vars = Accepted, "", vars
 	c.params = params{values: c.Query, known: map[string]bool{}}
-	return bytesAnswer(http.StatusOK, "application/json", nil), &route
+	return accepted, func() response {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if refused := c.readBody(o.body); refused != nil {
+			return *refused
+		}
+		a := o.do(s, c)
+		c.Ignored = c.params.ignored()
+		return a
+	}
 }
 
-// verify checks the authentication headers. It returns the word of the refusal,
-// or nothing.
+// handler finds the handler that the caller has added for a request. It returns it
+// with the request as the appliance sees it, without the prefix.
+func (s *Server) handler(c *call, r *http.Request) (http.Handler, *http.Request) {
+	own := r.Clone(r.Context())
+	target, err := url.ParseRequestURI(c.path)
+	if err != nil {
+		return nil, nil
+	}
+	target.RawQuery = c.RawQuery
+	own.URL, own.RequestURI = target, target.RequestURI()
+	own.Body, own.ContentLength = io.NopCloser(bytes.NewReader(c.Body)), int64(len(c.Body))
+	if _, pattern := s.mux.Handler(own); pattern == "" {
+		return nil, nil
+	}
+	return s.mux, own
+}
+
+// served is the response of a handler.
+func (c *call) served(handler http.Handler, r *http.Request) response {
+	w := &responseRecorder{header: http.Header{}, status: http.StatusOK}
+	handler.ServeHTTP(w, r)
+	c.CarriedOut = c.Method != http.MethodGet && w.status < http.StatusMultipleChoices
+	return response{status: w.status, header: w.header, body: func(out io.Writer) error {
+		_, err := out.Write(w.body.Bytes())
+		return err
+	}}
+}
+
+// responseRecorder keeps the response of a handler, so that faults can change it.
+type responseRecorder struct {
+	header http.Header
+	status int
+	begun  bool
+	body   bytes.Buffer
+}
+
+func (w *responseRecorder) Header() http.Header { return w.header }
+
+func (w *responseRecorder) WriteHeader(status int) {
+	if !w.begun {
+		w.status, w.begun = status, true
+	}
+}
+
+func (w *responseRecorder) Write(p []byte) (int, error) {
+	w.begun = true
+	return w.body.Write(p)
+}
+
+// verify checks the authentication headers. It returns the code of the rejection;
+// "" = accepted.
 func (s *Server) verify(c *call, fault Fault) string {
 	path := c.Path
 	if s.cfg.stripPrefix {
@@ -266,7 +319,7 @@ func (s *Server) verify(c *call, fault Fault) string {
 		c.refuse(BadSignature, "%s", reason)
 		return string(BadSignature)
 	}
-	if err := checkDate(s.cfg.profile, claim.date, c.Time); err != nil {
+	if err := s.cfg.checkDate(claim.date, c.Time); err != nil {
 		c.refuse(BadDate, "%v", err)
 		if s.clockOffset != 0 || fault.ClockOffset != 0 {
 			c.Reason = wrongClock + c.Reason
@@ -307,55 +360,14 @@ func (s *Server) badSignature(c *call, claim *signed) string {
 	return claim.explain()
 }
 
-// hasBody tells whether the body is of the given media type.
+// hasBody reports whether the body has the given media type.
 func (c *call) hasBody(mediaType string) bool {
 	got, _, err := mime.ParseMediaType(c.Header.Get("Content-Type"))
 	return err == nil && got == mediaType
 }
 
-// form reads a form body; anything else is refused.
-func (c *call) form() (url.Values, *answer) {
-	if !c.hasBody("application/x-www-form-urlencoded") {
-		a := c.badInput("%s takes a form body only, not %q", c.path, c.Header.Get("Content-Type"))
-		return nil, &a
-	}
-	values, err := url.ParseQuery(string(c.Body))
-	if err != nil {
-		a := c.badInput("the form is malformed: %v", err)
-		return nil, &a
-	}
-	for name, all := range values {
-		if len(all) > 1 {
-			a := c.badInput("%s occurs %d times in the form: several ids go as a comma list", name, len(all))
-			return nil, &a
-		}
-	}
-	return values, nil
-}
-
-// json decodes members of an object, the JSON body, by their exact names. Anything
-// else is refused.
-func (c *call) json(members map[string]any) *answer {
-	if !c.hasBody("application/json") {
-		a := c.badInput("%s takes a JSON body only, not %q", c.path, c.Header.Get("Content-Type"))
-		return &a
-	}
-	var body map[string]json.RawMessage // A struct would match names in any case.
-	err := json.Unmarshal(c.Body, &body)
-	for name, into := range members {
-		if value, ok := body[name]; ok && err == nil {
-			err = json.Unmarshal(value, into)
-		}
-	}
-	if err != nil {
-		a := c.badInput("the JSON is not what %s takes: %v", c.path, err)
-		return &a
-	}
-	return nil
-}
-
-// pause waits unless the client goes away first, or the server, which cuts its
-// connections.
+// pause waits. It returns false if the client disconnects or the server closes
+// first.
 func pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -365,15 +377,44 @@ func pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-timer.C:
 		return true
-	case <-ctx.Done():
+	case <-ctx.Done(): // Close ends it too.
 		return false
 	}
 }
 
-// write sends the answer through what the fault does to its body.
-func (s *Server) write(w http.ResponseWriter, r *http.Request, a answer, fault Fault) {
+// stall takes over an HTTP/1.1 connection, sends 101, and then nothing until one
+// side closes the connection.
+func (s *Server) stall(w http.ResponseWriter, r *http.Request) bool {
+	if r.ProtoMajor != 1 {
+		return false
+	}
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return false
+	}
+	defer func() { _ = conn.Close() }()
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		select {
+		case <-s.closed:
+			_ = conn.Close()
+		case <-stop:
+		}
+	}()
+	if _, err = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n"); err == nil {
+		_, _ = io.Copy(io.Discard, conn)
+	}
+	return true
+}
+
+// write sends the response, with its body changed by the fault.
+func (s *Server) write(w http.ResponseWriter, r *http.Request, a response, fault Fault) {
 	for name, values := range a.header {
 		w.Header()[name] = values
+	}
+	if a.status == http.StatusSwitchingProtocols && s.stall(w, r) {
+		return
 	}
 	out := s.bodyWriter(w, r, &a, fault)
 	w.WriteHeader(a.status)
@@ -388,7 +429,7 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, a answer, fault F
 	if err == nil || errors.Is(err, errTruncated) {
 		err = out.Close()
 	}
-	// An HTTP/2 stream can't be cut behind its end.
+	// An HTTP/2 stream can't be cut after its end.
 	if err != nil || fault.Cut == CutAfterBody && r.ProtoMajor == 1 {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)

@@ -1,7 +1,6 @@
 package darktracetest
 
 import (
-	"fmt"
 	"math"
 	"net/url"
 	"slices"
@@ -16,7 +15,6 @@ const week = 7 * 24 * time.Hour
 type params struct {
 	values url.Values
 	known  map[string]bool
-	err    error // the first value that makes no sense
 }
 
 func (p *params) text(name string) string {
@@ -45,36 +43,37 @@ func (p *params) list(name string) []string {
 	return nil
 }
 
+// number reads a number; anything else has no effect.
 func (p *params) number(name string, byDefault float64) float64 {
-	value := p.text(name)
-	if value == "" {
-		return byDefault
-	}
-	n, err := strconv.ParseFloat(value, 64)
+	n, err := strconv.ParseFloat(p.text(name), 64)
 	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
-		p.fail("%s=%q is not a number", name, value)
+		p.known[name] = false
+		return byDefault
 	}
 	return n
 }
 
-// integer reads a time, or the number of a device, subnet or master; nil when
-// absent.
+// integer reads a time or a count; nil if it is absent or not a whole number.
 func (p *params) integer(name string) *int64 {
-	value := p.text(name)
-	if value == "" {
-		return nil
-	}
-	n, err := strconv.ParseInt(value, 10, 64)
+	n, err := strconv.ParseInt(p.text(name), 10, 64)
 	if err != nil {
-		p.fail("%s=%q is not a number", name, value)
+		p.known[name] = false
+		return nil
 	}
 	return &n
 }
 
-func (p *params) fail(format string, args ...any) {
-	if p.err == nil {
-		p.err = fmt.Errorf(format, args...)
+// integers reads a comma list of devices, subnets or masters; nil if it is absent.
+// Elements that are not numbers have no effect.
+func (p *params) integers(name string) []int64 {
+	var all []int64
+	for _, text := range p.list(name) {
+		if n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64); err == nil {
+			all = append(all, n)
+		}
 	}
+	p.known[name] = all != nil
+	return all
 }
 
 // window is a span of time in epoch milliseconds, both ends included.
@@ -82,7 +81,7 @@ type window struct{ start, end int64 }
 
 func (w window) contains(ms int64) bool { return w.start <= ms && ms <= w.end }
 
-// window reads starttime and endtime: a week that ends now, unless told otherwise.
+// window reads starttime and endtime. Without them it returns a week that ends now.
 func (p *params) window(now time.Time) window {
 	w := window{end: now.UnixMilli()}
 	if end := p.integer("endtime"); end != nil {

@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// Verdict is what the appliance made of a request.
+// Verdict is the appliance's decision about a request.
 type Verdict string
 
 // The verdicts.
 const (
-	Accepted       Verdict = "accepted"            // answered as asked
+	Accepted       Verdict = "accepted"            // in order
 	BadSignature   Verdict = "API SIGNATURE ERROR" // unknown token, missing header or wrong signature
-	BadDate        Verdict = "API DATE ERROR"      // layout refused, or more than 30 minutes off
-	NoPermission   Verdict = "permission missing"  // the token's user may not do it
-	NoEndpoint     Verdict = "unknown endpoint"    // not in this version, or nowhere
-	BadInput       Verdict = "INPUT ERROR"         // an argument that makes no sense
+	BadDate        Verdict = "API DATE ERROR"      // layout rejected, or more than 30 minutes off
+	NoPermission   Verdict = "permission missing"  // the token's user lacks the permission
+	NoEndpoint     Verdict = "unknown endpoint"    // not in this version, or in none
+	BadInput       Verdict = "INPUT ERROR"         // an invalid argument
 	Failed         Verdict = "ERROR"               // status 200, but the write did nothing
 	NeverProcessed Verdict = "not looked at"       // cut by a fault before it was read
 )
 
-// Request is what the server received and what became of it.
+// Request is a request that the server received, and its outcome.
 type Request struct {
 	// Time is when it arrived, on the appliance's clock.
 	Time time.Time
@@ -33,26 +33,27 @@ type Request struct {
 	Method, Path, RawQuery string
 	// Query is RawQuery decoded.
 	Query url.Values
-	// Header is what was sent, the authentication headers included.
+	// Header is what was sent, including the authentication headers.
 	Header http.Header
-	// Body is what was sent, nil when a fault kept it from being read.
+	// Body is what was sent; nil if a fault kept it from being read.
 	Body []byte
-	// Verdict is what the appliance made of it, whatever a fault answered.
+	// Verdict is the appliance's decision, independent of faults.
 	Verdict Verdict
-	// Reason explains every verdict but Accepted. For a wrong signature it names
-	// the byte that differs, and the mistake where that is a known one.
+	// Reason explains every verdict except Accepted. For a wrong signature it
+	// names the byte that differs and, if known, the mistake.
 	Reason string
-	// StringToSign holds the strings that the appliance would have taken a
-	// signature of, the documented one first.
+	// StringToSign holds the strings that the appliance accepts the signature
+	// of, the documented one first.
 	StringToSign []string
 	// Ignored lists the query parameters that had no effect, because of their
-	// name or their value: a misspelt filter is no filter.
+	// name or their value: a misspelt filter filters nothing.
 	Ignored []string
-	// CarriedOut tells that a write took effect, whatever was answered.
+	// CarriedOut reports whether a write took effect, independent of the
+	// response.
 	CarriedOut bool
-	// Faulted tells that an injected fault matched it.
+	// Faulted reports whether an injected fault matched it.
 	Faulted bool
-	// Status is the status of the answer, 0 when a fault cut the connection
+	// Status is the status of the response, 0 if a fault cut the connection
 	// before it.
 	Status int
 }
@@ -73,9 +74,9 @@ func (r *Request) refuse(v Verdict, format string, args ...any) {
 	r.Verdict, r.Reason = v, fmt.Sprintf(format, args...)
 }
 
-// Requests returns every request so far, in the order in which the server had
-// its verdict on them: one is there before it is answered, and of those that are
-// sent at once any may come first.
+// Requests returns every request so far, in the order of their verdicts. A
+// request is there before its response is sent; of concurrent requests any may
+// come first.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,16 +94,17 @@ func (s *Server) ResetRequests() {
 	s.requests = nil
 }
 
-// Unexpected returns the requests that an appliance in order would have refused
-// or failed: bad signatures, missing permissions, unknown endpoints, bad
-// arguments. A date that is refused while the appliance's clock was made wrong
-// is expected. A test that intends a refusal and uses WithTB calls ResetRequests
-// after it has looked at Requests.
+// Unexpected returns the requests that a correct appliance would have rejected
+// or failed: bad signatures, missing permissions, unknown endpoints, invalid
+// arguments. Dates rejected while the appliance's clock was made wrong, and
+// revoked bearer tokens, are expected. If a test that uses WithTB intends a
+// rejection, look at Requests and then call ResetRequests.
 func (s *Server) Unexpected() []Request {
 	return slices.DeleteFunc(s.Requests(), func(r Request) bool {
-		return r.Verdict == Accepted || r.Verdict == NeverProcessed || r.Verdict == BadDate && strings.HasPrefix(r.Reason, wrongClock)
+		return r.Verdict == Accepted || r.Verdict == NeverProcessed || r.Verdict == BadDate && strings.HasPrefix(r.Reason, wrongClock) || r.Reason == revoked
 	})
 }
 
-// wrongClock begins the reason of a date refusal that the test provoked.
+// wrongClock is the beginning of the reason when the test caused the rejection of a
+// date.
 const wrongClock = "the clock of the appliance was made wrong: "

@@ -7,11 +7,15 @@ import (
 	"github.com/darktrace-go/darktrace"
 )
 
-// Client returns a client of the SDK that trusts the server, with PublicToken and
-// PrivateToken and the clock of WithClock. The options come on top; they can't
-// replace the transport, which HTTPClient and darktrace.NewClient are for. It
-// panics when an option is refused.
+// Client returns a client of the SDK that trusts the server. It uses
+// PublicToken and PrivateToken, or bearer tokens of a cloud gateway, and the
+// clock of WithClock. opts are applied last, and can't replace the transport:
+// for that, use HTTPClient and darktrace.NewClient. Client panics if an option
+// is invalid.
 func (s *Server) Client(opts ...darktrace.Option) *darktrace.Client {
+	if s.cfg.gateway {
+		return s.client(&bearerAuth{srv: s}, opts)
+	}
 	signing := []darktrace.TokenOption{darktrace.TokenClock(s.cfg.clock)}
 	if s.cfg.stripPrefix {
 		signing = append(signing, darktrace.TokenStripPrefix(s.cfg.prefix))
@@ -20,6 +24,10 @@ func (s *Server) Client(opts ...darktrace.Option) *darktrace.Client {
 	if err != nil {
 		s.fail("Client: %v", err)
 	}
+	return s.client(auth, opts)
+}
+
+func (s *Server) client(auth darktrace.Authenticator, opts []darktrace.Option) *darktrace.Client {
 	client, err := darktrace.NewClient(s.URL, auth, append(s.reach(), opts...)...)
 	if err != nil {
 		s.fail("Client: %v", err)
@@ -38,15 +46,15 @@ func (s *Server) reach() []darktrace.Option {
 	return nil
 }
 
-// AddEvents adds events; see AddEventsJSON for what is filled in.
+// AddEvents adds events; see AddEventsJSON for the fields that are filled in.
 func (s *Server) AddEvents(events ...*darktrace.IncidentEvent) {
 	s.AddEventsAt(time.Time{}, events...)
 }
 
-// AddEventsAt adds events that nobody sees before a time on the appliance's
-// clock, whatever their own times are: late creation.
+// AddEventsAt adds events that are invisible before a time on the appliance's
+// clock, independent of their own times: late creation.
 func (s *Server) AddEventsAt(visibleFrom time.Time, events ...*darktrace.IncidentEvent) {
-	data, err := json.Marshal(events)
+	data, err := json.Marshal(append([]*darktrace.IncidentEvent{}, events...))
 	if err == nil {
 		err = s.AddEventsJSONAt(visibleFrom, data)
 	}
@@ -55,7 +63,7 @@ func (s *Server) AddEventsAt(visibleFrom time.Time, events ...*darktrace.Inciden
 	}
 }
 
-// Event returns an event as it is now, nil when there is none.
+// Event returns an event in its current state, or nil if there is none.
 func (s *Server) Event(id string) *darktrace.IncidentEvent {
 	data := s.EventJSON(id)
 	if data == nil {

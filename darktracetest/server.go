@@ -25,11 +25,12 @@ type Server struct {
 
 	cfg       config
 	http      *http.Server
-	ca        *authority // nil without TLS
+	ca        *authority // nil = no TLS
 	transport *http.Transport
-	routes    map[string]route // by method, space, path
 	closeOnce sync.Once
-	observing sync.Mutex // held while an observer is told
+	handling  sync.WaitGroup // requests in progress
+	closed    chan struct{}
+	observing sync.Mutex // held during calls of the observer
 
 	mu             sync.Mutex // guards everything below
 	clockOffset    time.Duration
@@ -38,6 +39,10 @@ type Server struct {
 	byID           map[string]*event
 	groups         map[string]groupState
 	comments       map[string][]comment // by event id
+	collections    map[string][]object  // by the name of their fixture
+	derivedEvents  int                  // how many events have been added to the collections
+	mux            *http.ServeMux       // handlers of Handle
+	bearers        map[string]bool      // of a gateway; false = revoked
 	investigations []*investigation
 	faults         []*armedFault
 	requests       []*Request
@@ -45,9 +50,10 @@ type Server struct {
 
 // Token is a pair of API tokens and the user behind it.
 type Token struct {
-	// Public and Private are the pair.
+	// Public and Private are the tokens.
 	Public, Private string
-	// Username is the author of what is written with the pair; empty: "api.user".
+	// Username is the author of what is written with the tokens; empty means
+	// "api.user".
 	Username string
 	// Permissions of the user; nil means all.
 	Permissions []Permission
@@ -57,9 +63,10 @@ func (t *Token) may(p Permission) bool {
 	return t.Permissions == nil || slices.Contains(t.Permissions, p)
 }
 
-// NewServer starts a fake appliance: by default V71, HTTPS on a free loopback
-// port, empty. It panics when it cannot listen. Close or WithTB is enough to
-// end it.
+// NewServer starts a fake appliance: V71, HTTPS on a free loopback port and no
+// incident events, unless options say otherwise. Each collection, such as the
+// devices, begins with a few invented objects, see Server.Collection. It panics if it can't listen. To stop it,
+// use Close or WithTB.
 func NewServer(opts ...Option) *Server {
 	s, err := Start(opts...)
 	if err != nil {
@@ -68,8 +75,8 @@ func NewServer(opts ...Option) *Server {
 	return s
 }
 
-// Start is NewServer for programs that rather handle the error of an address
-// that cannot be listened on.
+// Start is NewServer for programs that handle the error of an address that is
+// not free.
 func Start(opts ...Option) (*Server, error) {
 	cfg := newConfig(opts)
 	if cfg.prefix = strings.Trim(cfg.prefix, "/"); cfg.prefix != "" {
@@ -84,8 +91,11 @@ func Start(opts ...Option) (*Server, error) {
 		byID:         map[string]*event{},
 		groups:       map[string]groupState{},
 		comments:     map[string][]comment{},
+		collections:  map[string][]object{},
+		mux:          http.NewServeMux(),
+		bearers:      map[string]bool{},
+		closed:       make(chan struct{}),
 	}
-	s.routes = s.newRoutes()
 	if err := s.listen(); err != nil {
 		return nil, fmt.Errorf("darktracetest: %w", err)
 	}
@@ -107,14 +117,14 @@ func (s *Server) listen() error {
 	s.http = &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: time.Minute,
-		// Handshakes with clients that do not trust the CA are no news.
+		// Don't log handshakes with clients that do not trust the CA.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	s.transport = &http.Transport{MaxIdleConnsPerHost: 32, ForceAttemptHTTP2: s.cfg.http2}
 	if s.cfg.inMemory {
 		pipe := newPipeListener()
 		s.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return pipe.dial(ctx) }
-		s.URL = "http://" + hostname + s.cfg.prefix
+		s.URL = "http://localhost" + s.cfg.prefix // Clients warn of plain HTTP that leaves the computer.
 		go func() { _ = s.http.Serve(pipe) }()
 		return nil
 	}
@@ -130,19 +140,23 @@ func (s *Server) listen() error {
 	if s.ca, err = newAuthority(s.cfg.addr); err != nil {
 		return err
 	}
-	s.http.TLSConfig = s.ca.serverConfig()
-	if !s.cfg.http2 {
-		s.http.Protocols = new(http.Protocols)
-		s.http.Protocols.SetHTTP1(true)
-	}
 	s.transport.TLSClientConfig = s.ca.clientConfig()
 	s.URL = "https://" + reachable(ln.Addr()) + s.cfg.prefix
-	go func() { _ = s.http.ServeTLS(ln, "", "") }()
+	config := s.ca.serverConfig()
+	s.http.Protocols = new(http.Protocols)
+	s.http.Protocols.SetHTTP1(true)
+	config.NextProtos = []string{"http/1.1"}
+	if s.cfg.http2 {
+		s.http.Protocols.SetUnencryptedHTTP2(true)
+		config.NextProtos = []string{"h2", "http/1.1"}
+	}
+	s.http.ConnContext = withConn
+	go func() { _ = s.http.Serve(tlsListener{ln, config}) }()
 	return nil
 }
 
-// reachable is where clients find a listener: one of all addresses, which no
-// certificate names, on loopback.
+// reachable is the address at which clients reach a listener. For a listener on all
+// addresses it is loopback, because the certificate does not name such an address.
 func reachable(addr net.Addr) string {
 	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
 		return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
@@ -150,17 +164,22 @@ func reachable(addr net.Addr) string {
 	return addr.String()
 }
 
-// Close stops the server and cuts its connections. It may be called more than
-// once.
+// Close stops the server, cuts its connections, and waits for the requests in
+// progress: afterwards no observer or handler is called. It may be called more
+// than once, but not by an observer or handler.
 func (s *Server) Close() {
 	s.closeOnce.Do(func() {
+		s.mu.Lock()
+		close(s.closed)
+		s.mu.Unlock()
 		_ = s.http.Close()
 		s.transport.CloseIdleConnections()
 	})
+	s.handling.Wait()
 }
 
 // HTTPClient returns a client that reaches the server and trusts its
-// certificate, for requests that the SDK does not make. It follows no redirects.
+// certificate, for requests without the SDK. It follows no redirects.
 func (s *Server) HTTPClient() *http.Client {
 	return &http.Client{
 		Transport:     s.transport,
@@ -168,7 +187,7 @@ func (s *Server) HTTPClient() *http.Client {
 	}
 }
 
-// CertPool returns the server's own CA, nil for plain HTTP.
+// CertPool returns the server's own CA, or nil for plain HTTP.
 func (s *Server) CertPool() *x509.CertPool {
 	if s.ca == nil {
 		return nil
@@ -176,8 +195,8 @@ func (s *Server) CertPool() *x509.CertPool {
 	return s.ca.pool()
 }
 
-// CAPEM returns the certificate of the server's own CA as a PEM file, nil for
-// plain HTTP.
+// CAPEM returns the certificate of the server's own CA in PEM, or nil for plain
+// HTTP.
 func (s *Server) CAPEM() []byte {
 	if s.ca == nil {
 		return nil
@@ -185,17 +204,30 @@ func (s *Server) CAPEM() []byte {
 	return s.ca.pem
 }
 
-// Now is the time on the appliance's clock.
+// Now returns the time on the appliance's clock.
 func (s *Server) Now() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.now()
 }
 
+// begin counts a request, unless the server is closed.
+func (s *Server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.closed:
+		return false
+	default:
+		s.handling.Add(1)
+		return true
+	}
+}
+
 func (s *Server) now() time.Time { return s.cfg.clock().Add(s.clockOffset) }
 
 // SetClockOffset makes the appliance's clock wrong from now on: positive is
-// ahead, 0 is right.
+// ahead, 0 is correct.
 func (s *Server) SetClockOffset(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -222,7 +254,8 @@ func (s *Server) SetPermissions(publicToken string, permissions ...Permission) {
 	s.tokens[publicToken] = &changed
 }
 
-// fail ends the test, or panics outside of one: a helper was misused.
+// fail reports that a helper was misused: it ends the test, or panics if there is
+// none.
 func (s *Server) fail(format string, args ...any) {
 	text := "darktracetest: " + fmt.Sprintf(format, args...)
 	if s.cfg.tb == nil {

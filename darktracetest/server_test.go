@@ -16,7 +16,7 @@ import (
 	"github.com/darktrace-go/darktrace/darktracetest"
 )
 
-// recorder is a testing.TB that survives what it is told.
+// recorder is a testing.TB that continues after Fatalf.
 type recorder struct {
 	testing.TB
 	errors   []string
@@ -161,7 +161,7 @@ func TestAddresses(t *testing.T) {
 	assert.Error(t, err)
 }
 
-// raw writes bytes to the server and returns the status of its answer.
+// raw writes bytes to the server and returns the status of its response.
 func raw(t *testing.T, srv *darktracetest.Server, text string) (int, error) {
 	t.Helper()
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(srv.URL, "http://"))
@@ -192,7 +192,7 @@ func TestRawRequests(t *testing.T) {
 	assert.Equal(t, http.StatusOK, status, "a query that can't be decoded is signed as sent")
 
 	_, err = raw(t, w.srv, "POST /aianalyst/pin HTTP/1.1"+headers+"x\r\nTransfer-Encoding: chunked\r\n"+end+"\r\nnonsense\r\n")
-	require.Error(t, err, "there is no answer to half a request")
+	require.Error(t, err, "there is no response to half a request")
 	assert.Equal(t, darktracetest.NeverProcessed, w.last().Verdict)
 }
 

@@ -20,20 +20,21 @@ const (
 	dateWindow = 30 * time.Minute
 )
 
-// signed is what the headers of a request claim and what the appliance makes of it.
+// signed holds the authentication headers of a request and the values to check them
+// with.
 type signed struct {
-	method, path, query string // as transmitted, but for a prefix that was stripped
+	method, path, query string // as transmitted, without a prefix that was stripped
 	body                []byte
 	token, date, given  string
 	origin              string   // scheme and host
 	stripped            string   // the prefix that the appliance does not see
-	private             string   // of the pair that token belongs to
+	private             string   // the private token of the same pair
 	otherKeys           []string // the private tokens of the other pairs
-	accepted            []string // the strings to sign that the appliance takes, documented one first
+	accepted            []string // the strings to sign that the appliance accepts, the documented one first
 }
 
-// targets lists the readings of "what is signed" that the appliance accepts.
-// The query of a POST is not signed, its body is.
+// targets lists the targets to sign that the appliance accepts. For a POST the body
+// is signed and not the query.
 func targets(p Profile, method, path, query string, body []byte) []string {
 	if method == http.MethodPost {
 		if len(body) == 0 {
@@ -70,23 +71,35 @@ func (s *signed) valid() bool {
 	})
 }
 
-// parseDate reads DTAPI-Date in one of the layouts that the appliance takes.
-func parseDate(p Profile, date string) (time.Time, error) {
-	for _, layout := range p.dateLayouts() {
+// dateLayouts are the layouts of DTAPI-Date: the documented ones, and the forms of
+// ISO 8601 that Darktrace's own integrations send.
+func (cfg *config) dateLayouts() []string {
+	if cfg.spacedDates {
+		return []string{time.DateTime}
+	}
+	return []string{
+		time.DateTime, "20060102T150405", "2006-01-02T15:04:05", time.RFC3339,
+		"Mon, 02 Jan 2006 15:04:05 GMT", "Mon, 02 Jan 2006 15:04:05", time.ANSIC,
+	}
+}
+
+// parseDate reads DTAPI-Date in one of the layouts that the appliance accepts.
+func (cfg *config) parseDate(date string) (time.Time, error) {
+	for _, layout := range cfg.dateLayouts() {
 		at, err := time.Parse(layout, date)
-		// time.Parse takes more than the layout says: fractions of a second, and
-		// hours of one digit. Only ISO 8601 may have fractions.
+		// time.Parse accepts more than the layout: fractions of a second, and hours of
+		// one digit. Only ISO 8601 may have fractions.
 		iso := strings.HasPrefix(layout, "2006-01-02T")
 		if err == nil && (iso || at.Format(layout) == date) {
 			return at, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%s %q is in no layout that %s takes: %q", headerDate, date, p, p.dateLayouts())
+	return time.Time{}, fmt.Errorf("%s %q is in no layout that this appliance takes: %q", headerDate, date, cfg.dateLayouts())
 }
 
-// checkDate returns an error that tells what is wrong with the date.
-func checkDate(p Profile, date string, now time.Time) error {
-	at, err := parseDate(p, date)
+// checkDate returns an error that says what is wrong with the date.
+func (cfg *config) checkDate(date string, now time.Time) error {
+	at, err := cfg.parseDate(date)
 	if err != nil {
 		return err
 	}

@@ -9,30 +9,27 @@ import (
 	"time"
 )
 
-// humanTime is what an analyst would have needed for one event.
+// humanTime is the time that an analyst would need for one event.
 const humanTime = 3 * time.Hour
 
-// getStats answers GET /aianalyst/stats, from the events created in the window.
-func (s *Server) getStats(c *call) answer {
+// getStats serves GET /aianalyst/stats, from the events created in the window.
+func (s *Server) getStats(c *call) response {
 	w := c.params.window(c.Time)
-	if c.params.err != nil {
-		return c.badInput("%v", c.params.err)
-	}
 	var events []*facts
-	for e := range s.visible(c.Time) {
+	for e := range s.visible(c) {
 		if w.contains(e.facts.CreatedAt) {
 			events = append(events, e.facts)
 		}
 	}
 	slices.SortStableFunc(events, func(a, b *facts) int { return cmp.Compare(a.CreatedAt, b.CreatedAt) })
 	positive := len(events)
-	return jsonAnswer(http.StatusOK, map[string]any{
+	return jsonResponse(http.StatusOK, map[string]any{
 		"equivalentHumanTime":    humanTime.Milliseconds() * int64(positive),
 		"positiveInvestigations": positive,
 		"negativeInvestigations": 3 * positive,
 		"graphData":              graphData(events),
 		"attackPhases":           attackPhases(events),
-		"groupStats":             groupStats(s.groupsOf(c.Time, events)),
+		"groupStats":             groupStats(s.groupsOf(c, events)),
 		"metadata":               map[string]any{"starttime": w.start, "endtime": w.end},
 	})
 }
@@ -72,12 +69,12 @@ func attackPhases(events []*facts) []phaseCount {
 }
 
 // groupsOf returns the incidents that these events belong to.
-func (s *Server) groupsOf(now time.Time, events []*facts) []incident {
+func (s *Server) groupsOf(c *call, events []*facts) []incident {
 	ids := map[string]bool{}
 	for _, f := range events {
 		ids[f.CurrentGroup] = true
 	}
-	return s.incidents(now, func(id string) bool { return ids[id] })
+	return s.incidents(c, func(id string) bool { return ids[id] })
 }
 
 func groupStats(groups []incident) map[string]any {
@@ -107,7 +104,7 @@ func groupStats(groups []incident) map[string]any {
 	return body
 }
 
-// investigation is an investigation that was asked for.
+// investigation is an investigation that was started.
 type investigation struct {
 	id        string
 	created   time.Time // on the appliance's clock
@@ -117,11 +114,11 @@ type investigation struct {
 	reads     int
 }
 
-// postInvestigation answers POST /aianalyst/investigations.
-func (s *Server) postInvestigation(c *call) answer {
+// postInvestigation serves POST /aianalyst/investigations.
+func (s *Server) postInvestigation(c *call) response {
 	var epoch *string
 	var did *int64
-	if refused := c.json(map[string]any{"investigateTime": &epoch, "did": &did}); refused != nil {
+	if refused := c.read(map[string]any{"investigateTime": &epoch, "did": &did}); refused != nil {
 		return *refused
 	}
 	if epoch == nil || did == nil {
@@ -140,7 +137,7 @@ func (s *Server) postInvestigation(c *call) answer {
 	}
 	s.investigations = append(s.investigations, i)
 	c.CarriedOut = true
-	return s.writeAnswer(func(master int64) map[string]string {
+	return s.writeResponse(func(master int64) map[string]string {
 		if len(s.cfg.masters) > 0 && master != s.cfg.masters[0] {
 			return map[string]string{"aianalyst": "ERROR"}
 		}
@@ -148,23 +145,20 @@ func (s *Server) postInvestigation(c *call) answer {
 	})
 }
 
-// getInvestigations answers GET /aianalyst/investigations. Whether its window is
-// in seconds or milliseconds is not clear from the documentation: both work here.
-func (s *Server) getInvestigations(c *call) answer {
+// getInvestigations serves GET /aianalyst/investigations. The documentation does
+// not say whether its window is in seconds or milliseconds, so both work.
+func (s *Server) getInvestigations(c *call) response {
 	id, field := c.params.text("investigationId"), c.params.text("responseData")
 	start, end := c.params.integer("starttime"), c.params.integer("endtime")
-	if c.params.err != nil {
-		return c.badInput("%v", c.params.err)
-	}
 	found := []map[string]any{}
 	for _, i := range s.investigations {
 		if id != "" && id != i.id ||
 			start != nil && i.created.Before(eitherUnit(*start)) || end != nil && i.created.After(eitherUnit(*end)) {
 			continue
 		}
-		found = append(found, only(s.wireInvestigation(i, c.Time), field))
+		found = append(found, only(s.wireInvestigation(c, i), field))
 	}
-	return jsonAnswer(http.StatusOK, found)
+	return jsonResponse(http.StatusOK, found)
 }
 
 func eitherUnit(t int64) time.Time {
@@ -174,8 +168,8 @@ func eitherUnit(t int64) time.Time {
 	return time.Unix(t, 0)
 }
 
-// status moves from pending over processing to finished, with time or one step
-// each time that somebody looks.
+// status moves from pending through processing to finished, with time or by one
+// step for each request.
 func (s *Server) status(i *investigation, now time.Time) string {
 	step := i.reads
 	i.reads++
@@ -185,8 +179,8 @@ func (s *Server) status(i *investigation, now time.Time) string {
 	return []string{"pending", "processing", "finished"}[min(max(step, 0), 2)]
 }
 
-func (s *Server) wireInvestigation(i *investigation, now time.Time) map[string]any {
-	status := s.status(i, now)
+func (s *Server) wireInvestigation(c *call, i *investigation) map[string]any {
+	status := s.status(i, c.Time)
 	w := map[string]any{
 		"investigationId":   i.id,
 		"time":              i.created.Unix(),
@@ -202,7 +196,7 @@ func (s *Server) wireInvestigation(i *investigation, now time.Time) map[string]a
 		return w
 	}
 	var findings []map[string]any
-	for e := range s.visible(now) {
+	for e := range s.visible(c) {
 		f := e.facts
 		around := window{(i.at - 1800) * 1000, (i.at + 1800) * 1000}
 		if !f.hasDevice(i.did) || f.last() < around.start || f.first() > around.end {

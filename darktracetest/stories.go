@@ -41,17 +41,20 @@ func stories() []story {
 			[]string{"Compromise / Ransomware / Suspicious SMB Activity", "Anomalous File / Internal / Additional Extension"}, tellWrites,
 		},
 		{
-			"DataTransferSummary", "Large Upload to a New External Host", "compliance", []int{6}, []string{"exfiltration"},
+			"DataTransferSummary", "Large Uploads to New External Hosts", "compliance", []int{6}, []string{"exfiltration"},
 			[]string{"Anomalous Connection / Data Sent to Rare Domain"}, tellUpload,
 		},
 		{
 			"AdminConnSummary", "Unusual Administrative Connections", "suspicious", nil, []string{},
 			[]string{"Device / New or Uncommon WMI Activity", "Unusual Activity / Unusual Internal Connections"}, tellAdmin,
 		},
-		{
-			"SaasHijackSummary", "Possible Hijack of a Cloud Account", "critical", []int{3}, []string{"privilege-escalation"},
-			[]string{"SaaS / Admin / New Permissions Granted"}, tellBlocks,
-		},
+	}
+}
+
+func blockStory() story {
+	return story{
+		"SaasHijackSummary", "Possible Hijack of a Cloud Account", "critical", []int{3}, []string{"privilege-escalation"},
+		[]string{"SaaS / Admin / New Permissions Granted"}, tellBlocks,
 	}
 }
 
@@ -104,7 +107,7 @@ func (g *generator) outside() externalHost {
 	return h
 }
 
-// source is the section that every event about a device begins with.
+// source is the first section of every event about a device.
 func (g *generator) source(e *wireEvent, d host) []subsection {
 	e.BreachDevices = []host{d}
 	return section("Breaching Device",
@@ -116,7 +119,7 @@ func (g *generator) source(e *wireEvent, d host) []subsection {
 	)
 }
 
-// repeat makes the rows of several alike activities: their keys repeat.
+// repeat makes the rows of several similar activities, whose keys repeat.
 func repeat(n int, rows func(i int) []content) []content {
 	var all []content
 	for i := range n {
@@ -128,16 +131,17 @@ func repeat(n int, rows func(i int) []content) []content {
 func summary(sentences ...string) string { return strings.Join(sentences, "\n\n") }
 
 func tellScan(g *generator, e *wireEvent) {
-	device := g.host
+	device, targets := g.host, g.between(30, 250)
 	e.Summary = summary(
-		fmt.Sprintf("%s tried to reach %d internal devices within a short time.", device.Hostname, g.between(30, 250)),
+		fmt.Sprintf("%s tried to reach %d internal devices within a short time.", device.Hostname, targets),
 		"It has not done so before, and most of the attempts failed.",
 		"Unless this was a planned inventory, somebody may be looking for a way further into the network.")
 	e.Details = [][]subsection{
 		g.source(e, device),
 		section("Scan", append([]content{
 			row("Time", "timestampRange", span{e.Periods[0].Start, e.Periods[0].End}),
-			row("Number of targets", "integer", g.between(30, 250)),
+			row("Number of targets", "integer", targets),
+			row("Failed attempts", "integer", g.between(30, 250)),
 			row("Targets", "stringRange", span{"192.0.2.1", "192.0.2.254"}),
 			row("Failed connections", "percentageRange", span{g.between(60, 80), g.between(81, 99)}),
 			row("Ports", "integerRange", span{"1", "1024"}), // as text, as appliances send them
@@ -177,18 +181,18 @@ func tellHijack(g *generator, e *wireEvent) {
 	e.BreachDevices = []host{account}
 	e.Summary = summary(
 		account.Identifier+" was used from a place where it has never been used before.",
-		"Shortly afterwards rules were changed that decide which mail its owner sees.",
+		"Shortly afterwards rules and permissions of the account were changed.",
 		"Ask the owner. If it was somebody else, end all sessions and reset the credentials.")
 	e.Details = [][]subsection{
 		section("Account", row("SaaS account", "device", account), row("Actor", "string", account.Identifier[len("SaaS::"):])),
 		section("Source of the Activity",
 			row("Source", "externalHost", g.outside()),
 			row("ASN", "string", "AS64500 EXAMPLE-NET"),
-			row("Country", "string", g.one("Norway", "Chile", "Japan", "Kenya")),
+			row("Country until now", "string", g.one("Norway", "Chile", "Japan", "Kenya")),
 			row("Share of the account's activity", "percentage", float64(g.between(1, 100))/10)),
 		section("Activity", repeat(15, func(i int) []content {
 			return []content{
-				row("Event", "string", g.one("Login", "InboxRuleCreated", "PermissionAdded", "FileDownloaded")),
+				row("Event", "string", g.one("Login", "RuleCreated", "PermissionAdded", "FileDownloaded")),
 				row("Number of events", "integer", g.between(1, 9)),
 				row("Time", "timestamp", e.Periods[0].Start+int64(i)*7000),
 				row("", "string", g.one("success", "failure", "interrupted")),
@@ -201,7 +205,7 @@ func tellMail(g *generator, e *wireEvent) {
 	sender := fmt.Sprintf("billing%d@example.org", g.between(1, 99))
 	e.Sender = &sender
 	e.Summary = summary(
-		fmt.Sprintf("%s wrote to %d people who have never had mail from there.", sender, g.between(5, 40)),
+		fmt.Sprintf("%s wrote to %d people who have never had mail from there.", sender, g.between(13, 40)),
 		"The links lead to a host that was registered a few days ago.",
 		"Whoever opened one should be asked whether a password was typed in.")
 	e.Details = [][]subsection{
@@ -247,8 +251,8 @@ func tellWrites(g *generator, e *wireEvent) {
 func tellUpload(g *generator, e *wireEvent) {
 	device := g.host
 	e.Summary = summary(
-		fmt.Sprintf("%s sent far more data than usual to a host outside of the network.", device.Hostname),
-		"The host was contacted for the first time on the same day.",
+		fmt.Sprintf("%s sent far more data than usual to hosts outside of the network.", device.Hostname),
+		"None of them was contacted before that day.",
 		"If nobody knows of a backup or a move, data may have left the organisation.")
 	e.Details = [][]subsection{
 		g.source(e, device),
@@ -284,7 +288,7 @@ func tellAdmin(g *generator, e *wireEvent) {
 	}
 }
 
-// wireNode is a text of the block form: a format string with what goes into its
+// wireNode is a text of the block form: a format string with the values for its
 // braces, or a plain value.
 type wireNode struct {
 	IconType     string     `json:"iconType,omitempty"`
@@ -309,7 +313,7 @@ type wireLine struct {
 	Values []any  `json:"detailValues"`
 }
 
-// tellBlocks has the block form, which one integration has met.
+// tellBlocks writes the block form, which was seen by one integration.
 func tellBlocks(g *generator, e *wireEvent) {
 	account := g.account()
 	address := wireNode{ValueType: "externalHost", Value: map[string]any{"identifier": "203.0.113.7", "ip": nil}}

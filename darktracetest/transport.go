@@ -15,11 +15,10 @@ import (
 	"time"
 )
 
-// hostname is the appliance's name in memory and in its certificate.
+// hostname is the appliance's name in its certificate.
 const hostname = "appliance.example.com"
 
-// authority is a private CA with one server certificate, as on-premises
-// appliances have.
+// authority is a private CA with one server certificate, as on-premises appliances have.
 type authority struct {
 	pem  []byte
 	root *x509.Certificate
@@ -66,7 +65,8 @@ func newAuthority(addr string) (*authority, error) {
 	}, nil
 }
 
-// certificate is valid at any time that a test is likely to pretend.
+// certificate returns a certificate that is valid at any time that a test is likely
+// to use.
 func certificate(name string) *x509.Certificate {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {

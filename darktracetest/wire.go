@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -15,8 +16,8 @@ import (
 	"time"
 )
 
-// event is an incident event as the appliance keeps it: its JSON, and what the
-// filters look at. Neither is changed in place, only replaced.
+// event is an incident event as the appliance stores it: its JSON, and the fields
+// for the filters. Both are replaced and never changed in place.
 type event struct {
 	raw         []byte
 	facts       *facts
@@ -50,10 +51,10 @@ type facts struct {
 	} `json:"relatedBreaches"`
 	Children []string `json:"children"`
 
-	peers []node // see edges; nil: not looked for yet
+	peers []node // see edges; nil = not computed yet
 }
 
-// complete tells that no field is missing that every event has.
+// complete reports whether an event has all the fields that every event has.
 func (f *facts) complete() bool {
 	return f.CreatedAt != 0 && len(f.Children) > 0 && f.CurrentGroup != "" && f.GroupCategory != "" && f.GroupScore != 0
 }
@@ -69,12 +70,14 @@ type device struct {
 	SID        *int64 `json:"sid"`
 }
 
-// looseNumber is a number, or one in quotes; anything else is 0.
+// looseNumber is a number, possibly in quotes; anything else is 0.
 type looseNumber float64
 
 func (n *looseNumber) UnmarshalJSON(data []byte) error {
-	f, _ := strconv.ParseFloat(strings.Trim(string(data), `"`), 64)
-	*n = looseNumber(f)
+	f, err := strconv.ParseFloat(strings.Trim(string(data), `"`), 64)
+	if err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
+		*n = looseNumber(f)
+	}
 	return nil
 }
 
@@ -106,7 +109,8 @@ func newFacts(raw []byte) (*facts, error) {
 	return f, nil
 }
 
-// first and last are the ends of the activity, or the creation without any.
+// first and last are the ends of the activity, or the creation time if there is
+// none.
 func (f *facts) first() int64 {
 	if len(f.Periods) == 0 {
 		return f.CreatedAt
@@ -167,7 +171,7 @@ func (o object) index(key string) int {
 	return slices.IndexFunc(o, func(m member) bool { return m.key == key })
 }
 
-// has tells whether a member is there and not null.
+// has reports whether a member is there and not null.
 func (o object) has(key string) bool {
 	i := o.index(key)
 	return i >= 0 && string(o[i].value) != "null"
@@ -233,8 +237,8 @@ func (a anonymiser) hide(raw []byte) []byte {
 	})
 }
 
-// internal tells whether an address is one of the organisation's own: a private
-// one, or one from the range that examples use.
+// internal reports whether an address is the organisation's: a private one, or one
+// from the range for examples.
 func internal(address string) bool {
 	ip, err := netip.ParseAddr(address)
 	return err == nil && (ip.IsPrivate() || netip.MustParsePrefix("192.0.2.0/24").Contains(ip))

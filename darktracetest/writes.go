@@ -7,31 +7,37 @@ import (
 	"strings"
 )
 
-// postFlag answers POST /aianalyst/acknowledge and its three siblings.
-func (s *Server) postFlag(c *call, field string, value bool) answer {
-	form, refused := c.form()
-	if refused != nil {
-		return *refused
-	}
-	ids := strings.FieldsFunc(form.Get("uuid"), func(r rune) bool { return r == ',' })
-	if len(ids) == 0 {
-		return c.badInput("there is no uuid in the form")
-	}
-	var found []*event
-	for _, id := range ids {
-		if e, ok := s.present(id, c.Time); ok {
-			s.change(e, member{field, mustJSON(value)})
-			found = append(found, e)
+// flagEvents serves POST /aianalyst/acknowledge and its three siblings.
+func flagEvents(field string, value bool) verb {
+	return func(s *Server, c *call) response {
+		ids := strings.FieldsFunc(c.text("uuid"), func(r rune) bool { return r == ',' })
+		if len(ids) == 0 {
+			return c.badInput("there is no uuid in the form")
 		}
+		var found []*event
+		for _, id := range ids {
+			if e, ok := s.present(id, c.Time); ok && (!s.cfg.repeatedError || !e.has(field, value)) {
+				s.change(e, member{field, mustJSON(value)})
+				found = append(found, e)
+			}
+		}
+		return s.written(c, found)
 	}
-	return s.written(c, found)
 }
 
-// written answers a write: SUCCESS when there was something to change. A Unified
-// View answers for each of its masters.
-func (s *Server) written(c *call, found []*event) answer {
+// has reports whether an event has a flag already.
+func (e *event) has(field string, value bool) bool {
+	if field == "pinned" {
+		return e.facts.Pinned == value
+	}
+	return e.facts.Acknowledged == value
+}
+
+// written responds to a write: with SUCCESS if there was something to change. A
+// Unified View responds for each of its masters.
+func (s *Server) written(c *call, found []*event) response {
 	if c.CarriedOut = len(found) > 0; !c.CarriedOut {
-		c.refuse(Failed, "there is no such event")
+		c.refuse(Failed, "there is no such event, or nothing to change")
 	}
 	word := func(ok bool) string {
 		if ok {
@@ -39,23 +45,23 @@ func (s *Server) written(c *call, found []*event) answer {
 		}
 		return "ERROR"
 	}
-	return s.writeAnswer(func(master int64) map[string]string {
+	return s.writeResponse(func(master int64) map[string]string {
 		concerned := slices.ContainsFunc(found, func(e *event) bool { return s.masterOf(e) == master })
 		return map[string]string{"aianalyst": word(concerned)}
 	})
 }
 
-// writeAnswer answers a write with one object or, on a Unified View, with a list
-// of one for each master.
-func (s *Server) writeAnswer(object func(master int64) map[string]string) answer {
+// writeResponse responds to a write with one object or, on a Unified View, with a
+// list of one object for each master.
+func (s *Server) writeResponse(object func(master int64) map[string]string) response {
 	if len(s.cfg.masters) == 0 {
-		return jsonAnswer(http.StatusOK, object(0))
+		return jsonResponse(http.StatusOK, object(0))
 	}
 	objects := make([]map[string]string, len(s.cfg.masters))
 	for i, master := range s.cfg.masters {
 		objects[i] = object(master)
 	}
-	return jsonAnswer(http.StatusOK, objects)
+	return jsonResponse(http.StatusOK, objects)
 }
 
 // comment is a comment as it is sent.
@@ -66,10 +72,10 @@ type comment struct {
 	Message    string `json:"message"`
 }
 
-// author is the name that is put under what the token's user writes.
+// author is the name of the author of a comment.
 func (c *call) author() string { return cmp.Or(c.token.Username, "api.user") }
 
-// AddComment adds a comment that someone wrote on the screen.
+// AddComment adds a comment that somebody wrote on the screen.
 func (s *Server) AddComment(eventID, username, message string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,17 +83,21 @@ func (s *Server) AddComment(eventID, username, message string) {
 	s.comments[eventID] = append(s.comments[eventID], comment{username, s.now().UnixMilli(), eventID, message})
 }
 
-// getComments answers GET /aianalyst/incident/comments.
-func (s *Server) getComments(c *call) answer {
+// getComments serves GET /aianalyst/incident/comments.
+func (s *Server) getComments(c *call) response {
 	id := c.params.text("incident_id")
 	if id == "" {
 		return c.badInput("incident_id is missing")
 	}
-	body := map[string]any{"comments": append([]comment{}, s.comments[id]...)}
-	return jsonAnswer(http.StatusOK, only(body, c.params.text("responsedata")))
+	found := []comment{}
+	if e := s.byID[id]; c.master == 0 || e != nil && c.master == s.masterOf(e) {
+		found = append(found, s.comments[id]...)
+	}
+	body := map[string]any{"comments": found}
+	return jsonResponse(http.StatusOK, only(body, c.params.text("responsedata")))
 }
 
-// only restricts an object to one of its fields, as responsedata asks for.
+// only restricts an object to one field, as responsedata selects it.
 func only(body map[string]any, field string) map[string]any {
 	if field == "" {
 		return body
@@ -98,17 +108,17 @@ func only(body map[string]any, field string) map[string]any {
 	return map[string]any{}
 }
 
-// postComment answers POST /aianalyst/incident/comments.
-func (s *Server) postComment(c *call) answer {
+// postComment serves POST /aianalyst/incident/comments.
+func (s *Server) postComment(c *call) response {
 	var id, message string
-	if refused := c.json(map[string]any{"incident_id": &id, "message": &message}); refused != nil {
+	if refused := c.read(map[string]any{"incident_id": &id, "message": &message}); refused != nil {
 		return *refused
 	}
 	if id == "" || message == "" {
 		return c.badInput("incident_id and message are both needed")
 	}
-	if s.cfg.profile == V70 { // says yes to anything and stores nothing
-		return s.writeAnswer(func(int64) map[string]string { return map[string]string{"aianalyst": "SUCCESS"} })
+	if s.cfg.profile == V70 { // reports success for anything and stores nothing
+		return s.writeResponse(func(int64) map[string]string { return map[string]string{"aianalyst": "SUCCESS"} })
 	}
 	e, ok := s.present(id, c.Time)
 	if !ok {

@@ -48,7 +48,7 @@ func TestAcknowledgeAndPin(t *testing.T) {
 		assert.Equal(t, http.StatusOK, r.status)
 		assert.Equal(t, `{"aianalyst":"ERROR"}`, r.body)
 		assert.Equal(t, darktracetest.Failed, w.last().Verdict)
-		assert.Len(t, w.srv.Unexpected(), 1, "a write that did nothing is no success")
+		assert.Len(t, w.srv.Unexpected(), 1, "a write that did nothing is not a success")
 		assert.False(t, w.last().CarriedOut)
 		for _, r := range []reply{
 			w.json(tt.do, `{"uuid":"a"}`), w.form(tt.do, "id=a"), w.form(tt.do, "uuid=,"), w.form(tt.do, "uuid=%zz"),
@@ -62,6 +62,19 @@ func TestAcknowledgeAndPin(t *testing.T) {
 		for _, method := range []string{"GET", "PUT", "DELETE", "HEAD"} {
 			assert.Equal(t, http.StatusFound, w.send(message{method: method, path: tt.do}).status, method)
 		}
+	}
+}
+
+func TestRepeatsAsError(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, darktracetest.WithRepeatsAsError())
+	w.add("a", `"title":""`)
+	w.add("b", `"title":""`)
+	for _, action := range []string{"acknowledge", "pin", "unacknowledge", "unpin"} {
+		path := "/aianalyst/" + action
+		assert.JSONEq(t, `{"aianalyst":"SUCCESS"}`, w.form(path, "uuid=a").body, path)
+		assert.JSONEq(t, `{"aianalyst":"ERROR"}`, w.form(path, "uuid=a").body, path)
+		assert.JSONEq(t, `{"aianalyst":"SUCCESS"}`, w.form(path, "uuid=a,b").body, "%s: one of them changes", path)
 	}
 }
 
@@ -138,8 +151,8 @@ func TestV70DropsComments(t *testing.T) {
 	}
 }
 
-// operations lists each operation with the version that brought it and the
-// permission that it needs.
+// operations lists each operation with its first version and the permission that it
+// needs.
 func operations() []struct {
 	message
 	since      darktracetest.Profile

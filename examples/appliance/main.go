@@ -3,13 +3,13 @@
 //
 //	go run ./examples/appliance -addr 127.0.0.1:8443 -ca ca.pem
 //
-// It prints its URL and tokens, reports every request that it refuses with the
-// reason and every query parameter that had no effect, and stops on SIGINT or
-// SIGTERM. Scripts build it first and run the program itself, since a signal to
-// go run may not reach it:
+// It prints its URL and tokens. It reports every rejected request with the reason,
+// and every query parameter that had no effect. It stops on SIGINT or SIGTERM. A
+// script should build it first and run the program itself, since a signal to go run
+// may not reach it:
 //
 //	go build -o appliance ./examples/appliance
-//	./appliance -http & pid=$!
+//	./appliance -http -every 10s & pid=$!
 //	kill -INT $pid
 package main
 
@@ -23,6 +23,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/darktrace-go/darktrace/darktracetest"
 )
@@ -43,15 +44,18 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	addr := flags.String("addr", "127.0.0.1:0", "`address` to listen on; port 0 is any free one")
 	plain := flags.Bool("http", false, "serve plain HTTP instead of HTTPS")
 	version := flags.String("profile", "7.1", "appliance `version` to behave like: "+strings.Join(darktracetest.Profiles(), ", "))
-	file := flags.String("events", "", "JSON `file` with incident events as GET /aianalyst/incidentevents answers them; default: generated ones")
-	ca := flags.String("ca", "", "`file` to write the certificate of the appliance's own CA to")
+	file := flags.String("events", "", "JSON `file` with incident events as GET /aianalyst/incidentevents returns them; default: generated ones")
+	every := flags.Duration("every", 0, "add an event at this `interval`; default: none")
+	gateway := flags.Bool("gateway", false, "serve a cloud gateway: bearer tokens instead of signatures")
+	masters := flags.Int64("masters", 0, "be a Unified View of this `number` of masters")
+	ca := flags.String("ca", "", "`file` for the certificate of the appliance's CA")
 	public := flags.String("public", "", "public `token`; default: one for tests")
 	private := flags.String("private", "", "private `token`; default: one for tests")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("%q is no flag", flags.Arg(0))
+		return fmt.Errorf("%q is not a flag", flags.Arg(0))
 	}
 	profile, err := darktracetest.ParseProfile(*version)
 	if err != nil {
@@ -69,14 +73,24 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			}
 		}),
 	}
+	if *gateway {
+		opts = append(opts, darktracetest.WithCloudGateway())
+	}
+	if *masters > 0 {
+		var ids []int64
+		for id := range *masters {
+			ids = append(ids, id+1)
+		}
+		opts = append(opts, darktracetest.WithUnifiedView(ids...), darktracetest.WithResponsePerMaster())
+	}
 	switch {
 	case *plain && *ca != "":
-		return errors.New("-http has no certificate for -ca to write")
+		return errors.New("-http has no certificate, so -ca can't write one")
 	case *plain:
 		opts = append(opts, darktracetest.WithHTTP())
 	}
 	if (*public == "") != (*private == "") {
-		return errors.New("-public and -private belong together")
+		return errors.New("-public and -private must be set together")
 	}
 	if *public != "" {
 		opts = append(opts, darktracetest.WithTokens(*public, *private))
@@ -99,14 +113,35 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 		fmt.Fprintf(out, "DARKTRACE_CA_FILE=%s\n", *ca)
 	}
+	if *gateway {
+		fmt.Fprintf(out, "DARKTRACE_TOKEN_URL=%s\n", srv.TokenURL())
+	}
 	fmt.Fprintf(out, "DARKTRACE_URL=%s\nDARKTRACE_PUBLIC_TOKEN=%s\nDARKTRACE_PRIVATE_TOKEN=%s\n",
 		srv.URL, srv.PublicToken, srv.PrivateToken)
-	<-ctx.Done()
+	happen(ctx, srv, *every)
 	fmt.Fprintln(out, "stopped")
 	return nil
 }
 
-// load reads the events from a file, or makes some up.
+// happen adds an event at intervals until ctx ends.
+func happen(ctx context.Context, srv *darktracetest.Server, every time.Duration) {
+	var tick <-chan time.Time
+	if every > 0 {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		tick = ticker.C
+	}
+	for seed := uint64(1000); ; seed++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick:
+			srv.AddEvents(darktracetest.IncidentsAt(seed, 1, srv.Now())...)
+		}
+	}
+}
+
+// load reads the events from a file, or invents some.
 func load(file string) ([]byte, error) {
 	if file == "" {
 		return darktracetest.IncidentsJSON(1, 24), nil

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -67,7 +68,7 @@ func TestServes(t *testing.T) {
 	assert.Len(t, events, 24)
 
 	go func() {
-		_ = client(t, settings, "wrong", darktrace.WithRootCAs(pool), darktrace.WithRetryPolicy(darktrace.RetryPolicy{})).Ping(t.Context())
+		_ = client(t, settings, "a-wrong-token", darktrace.WithRootCAs(pool), darktrace.WithRetryPolicy(darktrace.RetryPolicy{})).Ping(t.Context())
 	}()
 	require.True(t, lines.Scan())
 	assert.Contains(t, lines.Text(), "refused: GET /aianalyst/incidentevents?")
@@ -90,21 +91,50 @@ func TestOptions(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "events.json")
 	require.NoError(t, os.WriteFile(file, []byte(`[{"id":"a","title":"from a file"}]`), 0o600))
-	settings, lines, stop := start(t, "-http", "-profile", "6.1", "-events", file, "-public", "p", "-private", "q")
+	settings, lines, stop := start(t, "-http", "-profile", "6.1", "-events", file, "-public", "public-of-test", "-private", "private-of-test")
 	assert.True(t, strings.HasPrefix(settings["DARKTRACE_URL"], "http://127.0.0.1:"))
-	assert.Equal(t, "p", settings["DARKTRACE_PUBLIC_TOKEN"])
-	e, err := client(t, settings, "q").AIAnalyst.GetEvent(t.Context(), "a")
+	assert.Equal(t, "public-of-test", settings["DARKTRACE_PUBLIC_TOKEN"])
+	e, err := client(t, settings, "private-of-test").AIAnalyst.GetEvent(t.Context(), "a")
 	require.NoError(t, err)
 	assert.Equal(t, "from a file", e.Title)
 	go lines.Scan()
 	require.NoError(t, stop())
 }
 
+func TestEventsHappen(t *testing.T) {
+	t.Parallel()
+	settings, lines, stop := start(t, "-http", "-every", "1ms")
+	c := client(t, settings, settings["DARKTRACE_PRIVATE_TOKEN"])
+	require.Eventually(t, func() bool {
+		events, err := c.AIAnalyst.ListEvents(t.Context(), nil)
+		return err == nil && len(events) > 26
+	}, 20*time.Second, time.Millisecond)
+	go lines.Scan()
+	require.NoError(t, stop())
+}
+
+func TestOtherAppliances(t *testing.T) {
+	t.Parallel()
+	settings, lines, stop := start(t, "-http", "-gateway")
+	assert.Regexp(t, `^http://127\.0\.0\.1:\d+/oauth/token$`, settings["DARKTRACE_TOKEN_URL"])
+	assert.Regexp(t, `/products/[^/]+$`, settings["DARKTRACE_URL"])
+	go lines.Scan()
+	require.NoError(t, stop())
+
+	settings, lines, stop = start(t, "-http", "-masters", "2")
+	var perMaster [][]any
+	require.NoError(t, client(t, settings, settings["DARKTRACE_PRIVATE_TOKEN"]).Do(t.Context(),
+		&darktrace.Request{Path: "/aianalyst/groups"}, &perMaster))
+	assert.Len(t, perMaster, 2)
+	go lines.Scan()
+	require.NoError(t, stop())
+}
+
 func TestMistakes(t *testing.T) {
 	t.Parallel()
-	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	used, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer func() { require.NoError(t, taken.Close()) }()
+	defer func() { require.NoError(t, used.Close()) }()
 	broken := filepath.Join(t.TempDir(), "broken.json")
 	require.NoError(t, os.WriteFile(broken, []byte(`[{]`), 0o600))
 	for _, tt := range []struct {
@@ -112,14 +142,14 @@ func TestMistakes(t *testing.T) {
 		want string // empty: the system's words
 	}{
 		{[]string{"-profile", "8"}, `no profile "8"`},
-		{[]string{"-public", "p"}, "belong together"},
-		{[]string{"-addr", taken.Addr().String()}, ""},
+		{[]string{"-public", "p"}, "must be set together"},
+		{[]string{"-addr", used.Addr().String()}, ""},
 		{[]string{"-events", broken + "x"}, ""},
 		{[]string{"-events", broken}, "invalid character"},
 		{[]string{"-http", "-ca", "x"}, "no certificate"},
 		{[]string{"-ca", t.TempDir()}, ""},
 		{[]string{"-nothing"}, "not defined"},
-		{[]string{"-http", "7.0"}, `"7.0" is no flag`},
+		{[]string{"-http", "7.0"}, `"7.0" is not a flag`},
 	} {
 		assert.ErrorContains(t, run(t.Context(), tt.args, io.Discard), tt.want)
 	}

@@ -81,7 +81,7 @@ func (a *Auth) Authenticate(req *http.Request, _ []byte) error {
 	token, err := a.token(req.Context())
 	var refused *oauth2.RetrieveError
 	if errors.As(err, &refused) && refused.Response.StatusCode < http.StatusInternalServerError {
-		return fmt.Errorf("gateway: %w: the token endpoint answered %s", darktrace.ErrSignature, refused.Response.Status)
+		return fmt.Errorf("gateway: %w: the token endpoint returned %s", darktrace.ErrSignature, refused.Response.Status)
 	}
 	if err != nil {
 		return err

@@ -1,9 +1,10 @@
-// Command gateway uses the cloud gateway in place of an appliance: OAuth client
-// credentials instead of a token pair, a path in front of the API, and a header
-// that names the author of what is written. Auth, in auth.go, is all it takes.
+// Command gateway uses the cloud gateway in place of an appliance: with OAuth
+// client credentials instead of a token pair, a path in front of the API, and a
+// header that names the author of comments and other writes. Auth, in auth.go, is
+// all that you need.
 //
-// Without configuration it runs against a local gateway, in fake.go, with a fake
-// appliance behind it.
+// Without configuration it runs against a fake gateway with a fake appliance behind
+// it, and says so.
 package main
 
 import (
@@ -16,11 +17,12 @@ import (
 	"strings"
 
 	"github.com/darktrace-go/darktrace"
+	"github.com/darktrace-go/darktrace/darktracetest"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Stdout)
+	err := run(ctx, os.Stdout, os.Stderr)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gateway:", strings.ReplaceAll(err.Error(), "\n", " "))
@@ -28,9 +30,15 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, out io.Writer) error {
+func run(ctx context.Context, out, stderr io.Writer) error {
 	url := os.Getenv("DARKTRACE_GATEWAY_URL") // https://api.darktrace.com/products/<instance id>
 	if url == "" {
+		for _, variable := range os.Environ() {
+			if name, value, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "DARKTRACE_") && value != "" {
+				return fmt.Errorf("DARKTRACE_GATEWAY_URL is not set, but %s is", name)
+			}
+		}
+		fmt.Fprintln(stderr, "This is a fake gateway with invented incidents; set DARKTRACE_GATEWAY_URL for a real one.")
 		return demonstrate(ctx, out)
 	}
 	auth, err := NewAuth(Config{
@@ -59,13 +67,13 @@ func list(ctx context.Context, client *darktrace.Client, out io.Writer) ([]*dark
 	return events, err
 }
 
-// demonstrate lists the events behind a local gateway, comments on one, and
-// survives the end of its bearer token.
+// demonstrate lists the events behind a fake gateway, comments on one, and survives
+// the end of its bearer token.
 func demonstrate(ctx context.Context, out io.Writer) error {
-	gateway := newFakeGateway()
+	gateway := darktracetest.NewServer(darktracetest.WithCloudGateway())
 	defer gateway.Close()
-	fmt.Fprintln(out, "A local gateway at", gateway.URL, "with invented incidents; DARKTRACE_GATEWAY_URL names a real one.")
-	client, err := gateway.client("night.shift@example.com")
+	gateway.AddEvents(darktracetest.Incidents(7, 6)...)
+	client, err := connect(gateway, "night.shift@example.com")
 	if err != nil {
 		return err
 	}
@@ -73,12 +81,23 @@ func demonstrate(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	gateway.revoke()
+	gateway.RevokeBearerTokens()
 	comment, err := client.AIAnalyst.PostCommentVerified(ctx, events[0].ID, "Posted through the gateway.")
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "%s commented: %s\n", comment.Username, comment.Message)
-	fmt.Fprintf(out, "%d bearer tokens were fetched, since the first was revoked.\n", gateway.issued())
 	return nil
+}
+
+// connect returns a client of a fake gateway that writes in the name of a user.
+func connect(gateway *darktracetest.Server, username string) (*darktrace.Client, error) {
+	auth, err := NewAuth(Config{
+		TokenURL: gateway.TokenURL(), ClientID: gateway.PublicToken, ClientSecret: gateway.PrivateToken,
+		Username: username, HTTPClient: gateway.HTTPClient(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return darktrace.NewClient(gateway.URL, auth, darktrace.WithRootCAs(gateway.CertPool()))
 }

@@ -13,32 +13,48 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/darktrace-go/darktrace"
+	"github.com/darktrace-go/darktrace/darktracetest"
 )
 
 const author = "night.shift@example.com"
 
-// start starts a local gateway and a client for it.
-func start(t *testing.T) (*fakeGateway, *darktrace.Client) {
+// start starts a fake gateway and a client for it.
+func start(t *testing.T) (*darktracetest.Server, *darktrace.Client) {
 	t.Helper()
-	gateway := newFakeGateway()
+	gateway := darktracetest.NewServer(darktracetest.WithCloudGateway())
 	t.Cleanup(gateway.Close)
-	client, err := gateway.client(author)
+	gateway.AddEvents(darktracetest.Incidents(7, 6)...)
+	client, err := connect(gateway, author)
 	require.NoError(t, err)
 	return gateway, client
 }
 
+// issued counts the bearer tokens that were fetched.
+func issued(gateway *darktracetest.Server) int {
+	n := 0
+	for _, r := range gateway.Requests() {
+		if r.Path == "/oauth/token" {
+			n++
+		}
+	}
+	return n
+}
+
 func TestDemonstration(t *testing.T) {
 	t.Setenv("DARKTRACE_GATEWAY_URL", "")
-	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), &out))
+	var out, stderr bytes.Buffer
+	require.NoError(t, run(t.Context(), &out, &stderr))
 	assert.Contains(t, out.String(), author+" commented")
-	assert.Contains(t, out.String(), "2 bearer tokens")
+	assert.Contains(t, stderr.String(), "a fake gateway with invented incidents")
+
+	t.Setenv("DARKTRACE_CLIENT_ID", "set")
+	require.ErrorContains(t, run(t.Context(), &out, &stderr), "DARKTRACE_GATEWAY_URL is not set, but DARKTRACE_CLIENT_ID is")
 }
 
 func TestSettingsAreNeeded(t *testing.T) {
 	t.Setenv("DARKTRACE_GATEWAY_URL", "https://gateway.example.com/products/instance-1")
 	t.Setenv("DARKTRACE_CLIENT_ID", "")
-	require.ErrorIs(t, run(t.Context(), &bytes.Buffer{}), darktrace.ErrArgument)
+	require.ErrorIs(t, run(t.Context(), &bytes.Buffer{}, &bytes.Buffer{}), darktrace.ErrArgument)
 }
 
 func TestOneTokenServesManyRequests(t *testing.T) {
@@ -49,7 +65,7 @@ func TestOneTokenServesManyRequests(t *testing.T) {
 		wg.Go(func() { assert.NoError(t, client.Ping(t.Context())) })
 	}
 	wg.Wait()
-	assert.Equal(t, 1, gateway.issued())
+	assert.Equal(t, 1, issued(gateway))
 }
 
 func TestARefusedTokenIsReplaced(t *testing.T) {
@@ -59,10 +75,10 @@ func TestARefusedTokenIsReplaced(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, events)
 
-	gateway.revoke()
+	gateway.RevokeBearerTokens()
 	require.NoError(t, client.AIAnalyst.Acknowledge(t.Context(), events[0].ID), "a refused write is safe to send again")
-	assert.True(t, gateway.appliance.Event(events[0].ID).Acknowledged)
-	assert.Equal(t, 2, gateway.issued())
+	assert.True(t, gateway.Event(events[0].ID).Acknowledged)
+	assert.Equal(t, 2, issued(gateway))
 }
 
 func TestWritesCarryTheirAuthor(t *testing.T) {
@@ -71,7 +87,7 @@ func TestWritesCarryTheirAuthor(t *testing.T) {
 	events, err := client.AIAnalyst.ListEvents(t.Context(), nil)
 	require.NoError(t, err)
 	require.NoError(t, client.AIAnalyst.PostComment(t.Context(), events[0].ID, "Seen."))
-	comments := gateway.appliance.Comments(events[0].ID)
+	comments := gateway.Comments(events[0].ID)
 	require.Len(t, comments, 1)
 	assert.Equal(t, author, comments[0].Username)
 }
@@ -80,11 +96,11 @@ func TestWrongCredentials(t *testing.T) {
 	t.Parallel()
 	gateway, _ := start(t)
 	auth, err := NewAuth(Config{
-		TokenURL: gateway.URL + "/oauth/token", ClientID: clientID, ClientSecret: "canary-secret",
-		Username: author, HTTPClient: gateway.Client(),
+		TokenURL: gateway.TokenURL(), ClientID: gateway.PublicToken, ClientSecret: "canary-secret",
+		Username: author, HTTPClient: gateway.HTTPClient(),
 	})
 	require.NoError(t, err)
-	client, err := darktrace.NewClient(gateway.URL+product, auth, darktrace.WithTransport(gateway.Client().Transport))
+	client, err := darktrace.NewClient(gateway.URL, auth, darktrace.WithRootCAs(gateway.CertPool()))
 	require.NoError(t, err)
 
 	err = client.Ping(t.Context())
@@ -97,13 +113,15 @@ func TestAMissingPermissionIsNotTheTokensFault(t *testing.T) {
 	requests := 0
 	forbidden := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests++
-		answer(w, http.StatusForbidden, map[string]any{"error": "Forbidden"})
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte(`{"error":"Forbidden"}`))
 	}))
 	defer forbidden.Close()
 	gateway, _ := start(t)
 	auth, err := NewAuth(Config{
-		TokenURL: gateway.URL + "/oauth/token", ClientID: clientID, ClientSecret: clientSecret,
-		Username: author, HTTPClient: gateway.Client(),
+		TokenURL: gateway.TokenURL(), ClientID: gateway.PublicToken, ClientSecret: gateway.PrivateToken,
+		Username: author, HTTPClient: gateway.HTTPClient(),
 	})
 	require.NoError(t, err)
 	client, err := darktrace.NewClient(forbidden.URL, auth, darktrace.WithTransport(forbidden.Client().Transport))
@@ -118,8 +136,8 @@ func TestTokenEndpointAway(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, client.Ping(ctx), context.Canceled)
-	assert.Zero(t, gateway.issued())
+	assert.Zero(t, issued(gateway))
 
-	_, err := NewAuth(Config{TokenURL: gateway.URL, ClientID: clientID, ClientSecret: clientSecret, Username: " "})
+	_, err := NewAuth(Config{TokenURL: gateway.URL, ClientID: "id", ClientSecret: "secret", Username: " "})
 	require.ErrorIs(t, err, darktrace.ErrArgument)
 }

@@ -1,8 +1,9 @@
 package main
 
 import (
-	"math"
+	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/darktrace-go/darktrace"
 )
@@ -11,8 +12,8 @@ import (
 type eventContext struct {
 	EventID       string                   `json:"eventId"`
 	Title         string                   `json:"title"`
-	MITRETactics  []string                 `json:"mitreTactics"`
-	Score         string                   `json:"score"` // of the event itself, as "94%"
+	MITRETactics  []darktrace.Tactic       `json:"mitreTactics"`
+	Score         string                   `json:"score"` // of the event itself, as the appliance prints it: "94%", "52.0%"
 	Category      string                   `json:"category"`
 	Summary       string                   `json:"summary"`
 	GroupID       string                   `json:"groupId"`
@@ -20,7 +21,7 @@ type eventContext struct {
 	ModelBreaches map[string]breachContext `json:"modelBreaches"` // numbered from "0"
 }
 
-// deviceContext is a device as the API has it: null is unknown.
+// deviceContext is a device as the API returns it; null means unknown.
 type deviceContext struct {
 	DID        *int64  `json:"did"`
 	Hostname   *string `json:"hostname"`
@@ -42,8 +43,8 @@ func newEventContext(e *darktrace.IncidentEvent) eventContext {
 	c := eventContext{
 		EventID:       e.ID,
 		Title:         e.Title,
-		MITRETactics:  append([]string{}, e.MITRETactics...),
-		Score:         strconv.FormatFloat(float64(e.AIAScore), 'f', -1, 64) + "%",
+		MITRETactics:  append([]darktrace.Tactic{}, e.MITRETactics...),
+		Score:         printed(e) + "%",
 		Category:      string(e.Category),
 		Summary:       e.Summary.String(),
 		GroupID:       e.CurrentGroup,
@@ -61,12 +62,26 @@ func newEventContext(e *darktrace.IncidentEvent) eventContext {
 	return c
 }
 
-// commentContext is the context output for a comment.
+// printed is an event's score with the same digits as on the wire.
+func printed(e *darktrace.IncidentEvent) string {
+	var wire struct {
+		Score json.Number `json:"aiaScore"`
+	}
+	text := strconv.FormatFloat(float64(e.AIAScore), 'f', -1, 64)
+	if json.Unmarshal(e.Raw, &wire) == nil && strings.Contains(wire.Score.String(), ".") && !strings.Contains(text, ".") {
+		text += ".0"
+	}
+	return text
+}
+
+// commentContext is the context output for a comment. The integration documents
+// incident_id as incidet_id, so it has both.
 type commentContext struct {
+	IncidetID  string `json:"incidet_id"`
 	IncidentID string `json:"incident_id"`
 	Message    string `json:"message"`
 	EventID    string `json:"eventId"`
-	Time       int64  `json:"time"` // in milliseconds since 1970
+	Time       string `json:"time"`
 	Username   string `json:"username"`
 }
 
@@ -74,8 +89,8 @@ type commentContext struct {
 type groupContext struct {
 	GroupID        string              `json:"groupId"`
 	IncidentEvents []groupEventContext `json:"incidentEvents"`
-	MITRETactics   []string            `json:"mitreTactics"`
-	GroupScore     float64             `json:"groupScore"` // to one digit
+	MITRETactics   []darktrace.Tactic  `json:"mitreTactics"`
+	GroupScore     float64             `json:"groupScore"` // to one digit, as the exact value rounds: 69.55 is 69.5
 	GroupCategory  string              `json:"groupCategory"`
 }
 
@@ -84,28 +99,30 @@ type groupEventContext struct {
 	DeviceID *int64 `json:"deviceId"` // null for e-mail events
 	Title    string `json:"title"`
 	Start    string `json:"start"`
+	Visible  bool   `json:"visible"`
 }
 
 func newGroupContext(g *darktrace.IncidentGroup) groupContext {
+	score, _ := strconv.ParseFloat(strconv.FormatFloat(float64(g.GroupScore), 'f', 1, 64), 64)
 	c := groupContext{
 		GroupID:        g.ID,
 		IncidentEvents: []groupEventContext{},
-		MITRETactics:   append([]string{}, g.MITRETactics...),
-		GroupScore:     math.Round(float64(g.GroupScore)*10) / 10,
+		MITRETactics:   append([]darktrace.Tactic{}, g.MITRETactics...),
+		GroupScore:     score,
 		GroupCategory:  string(g.Category),
 	}
 	for _, e := range g.Events {
-		c.IncidentEvents = append(c.IncidentEvents, groupEventContext{e.ID, known(e.TriggerDID), e.Title, text(e.Start)})
+		c.IncidentEvents = append(c.IncidentEvents, groupEventContext{e.ID, known(e.TriggerDID), e.Title, text(e.Start), e.Visible})
 	}
 	return c
 }
 
-// text is a time in UTC, as the Z says.
+// text is a time in UTC as the integration prints it: to the second.
 func text(m darktrace.Millis) string {
 	if m == 0 {
 		return ""
 	}
-	return m.Time().Format("2006-01-02T15:04:05.000Z")
+	return m.Time().UTC().Format("2006-01-02T15:04:05") + ".000Z"
 }
 
 // known is nil, null in JSON, for the zero value.

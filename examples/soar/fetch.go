@@ -3,7 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -13,22 +13,54 @@ import (
 	"github.com/darktrace-go/darktrace"
 )
 
-// mostAlerts is how many incidents one fetch hands over at most.
+// mostAlerts is the most incidents that one fetch returns.
 const mostAlerts = 50
 
-// incident is what a SOAR platform opens a case with.
+// incident is the data with which a SOAR platform opens a case: the context output
+// of its event, and the fields that the platform shows in its lists.
 type incident struct {
-	Name     string `json:"name"`
-	Occurred string `json:"occurred"`
+	Name      string          `json:"name"`
+	Occurred  string          `json:"occurred"`
+	Severity  int             `json:"severity"` // 1 to 4, from the category of the incident
+	CreatedAt string          `json:"createdAt"`
+	Link      string          `json:"link"` // to the incident in the Threat Visualizer
+	Details   json.RawMessage `json:"details"`
 	eventContext
 }
 
-// fetchIncidents prints the events that no fetch before it has printed. The rest
-// of a large number comes with the next fetch. What was printed is remembered
-// in the file that the argument state names; without one, every fetch starts at
-// first_fetch.
+func newIncident(api *darktrace.Client, e *darktrace.IncidentEvent) (incident, error) {
+	details, err := json.Marshal(e.Details)
+	return incident{
+		Name:         fmt.Sprintf("DT eventId #%s: %s", e.ID, e.Title),
+		Occurred:     text(e.CreatedAt),
+		Severity:     severity(e.GroupCategory),
+		CreatedAt:    text(e.CreatedAt),
+		Link:         api.GroupURL(e.CurrentGroup),
+		Details:      details,
+		eventContext: newEventContext(e),
+	}, err
+}
+
+// severity is the scale of the integration, which puts compliance below
+// informational.
+func severity(category darktrace.Category) int {
+	switch category {
+	case darktrace.CategoryCompliance:
+		return 1
+	case darktrace.CategoryInformational:
+		return 2
+	case darktrace.CategorySuspicious:
+		return 3
+	default:
+		return 4
+	}
+}
+
+// fetchIncidents prints the events that no fetch before it has printed. If there
+// are too many, the next fetch prints the rest. The file that the argument state
+// names remembers what was printed; without it, every fetch starts at first_fetch.
 func fetchIncidents(ctx context.Context, s session) error {
-	options, err := fetchOptions(s.args, s.now)
+	options, err := fetchOptions(s)
 	if err != nil {
 		return err
 	}
@@ -36,8 +68,8 @@ func fetchIncidents(ctx context.Context, s session) error {
 	if path := s.args["state"]; path != "" {
 		store = darktrace.FileCheckpoint(path)
 	}
-	before, err := store.Load(ctx)
-	if err != nil && !errors.Is(err, darktrace.ErrNoCheckpoint) {
+	before, err := darktrace.LoadCheckpoint(ctx, store)
+	if err != nil {
 		return err
 	}
 	result, err := s.api.AIAnalyst.Poll(ctx, before, options)
@@ -46,57 +78,85 @@ func fetchIncidents(ctx context.Context, s session) error {
 	}
 	incidents := []incident{}
 	for _, change := range result.Changes {
-		e := change.Event
-		incidents = append(incidents, incident{e.Title, text(e.CreatedAt), newEventContext(e)})
+		i, err := newIncident(s.api, change.Event)
+		if err != nil {
+			return err
+		}
+		incidents = append(incidents, i)
 	}
-	// Printed before it is remembered: a crash in between prints it again, and
-	// never loses it.
+	// Print before saving: after a crash in between, the events are printed again and
+	// not lost.
 	if err := s.context(incidents); err != nil {
 		return err
 	}
 	return store.Save(ctx, before, result.Checkpoint)
 }
 
-func fetchOptions(args map[string]string, now time.Time) (*darktrace.PollOptions, error) {
-	score, err := strconv.ParseFloat(cmp.Or(args["min_score"], "0"), 64)
+// fetchOptions reads the arguments. It replaces numbers that are out of range by
+// the defaults, as the integration does, and prints a note.
+func fetchOptions(s session) (*darktrace.PollOptions, error) {
+	score, err := strconv.ParseFloat(cmp.Or(s.args["min_score"], "0"), 64)
 	if err != nil {
-		return nil, fmt.Errorf("min_score is %q, which is no number", args["min_score"])
+		return nil, fmt.Errorf("min_score is %q, which is not a number", s.args["min_score"])
 	}
-	limit, err := strconv.Atoi(cmp.Or(args["max_alerts"], strconv.Itoa(mostAlerts)))
-	if err != nil || limit < 1 {
-		return nil, fmt.Errorf("max_alerts is %q, which is no number from 1 to %d", args["max_alerts"], mostAlerts)
+	if score < 0 {
+		fmt.Fprintf(s.note, "min_score=%s is below 0: 0 is used\n", s.args["min_score"])
+		score = 0
 	}
-	since, err := parseTime(cmp.Or(args["first_fetch"], "1 day ago"), now)
+	limit, err := strconv.Atoi(cmp.Or(s.args["max_alerts"], strconv.Itoa(mostAlerts)))
+	if err != nil {
+		return nil, fmt.Errorf("max_alerts is %q, which is not a number from 1 to %d", s.args["max_alerts"], mostAlerts)
+	}
+	if limit < 1 || limit > mostAlerts {
+		fmt.Fprintf(s.note, "max_alerts=%d is not from 1 to %d: %[2]d is used\n", limit, mostAlerts)
+		limit = mostAlerts
+	}
+	since, err := parseTime(cmp.Or(s.args["first_fetch"], "1 day ago"), s.now)
 	if err != nil {
 		return nil, fmt.Errorf("first_fetch %w", err)
 	}
 	return &darktrace.PollOptions{
-		Since:  since,
-		Limit:  min(limit, mostAlerts),
-		Filter: darktrace.EventFilter{MinGroupScore: score},
+		Since:   since,
+		Limit:   limit,
+		KeepRaw: true, // For the score as it is printed.
+		Filter:  darktrace.EventFilter{MinGroupScore: score},
 	}, nil
 }
 
-var ago = regexp.MustCompile(`^(\d{1,6}) *(minute|hour|day|week|month|year)s?( ago)?$`)
+var ago = regexp.MustCompile(`^(an?|one|\d{1,6}(?:\.\d{1,6})?) *(second|sec|minute|min|hour|hr|day|week|month|year)s?(?: ago)?$`)
 
-// parseTime reads a time as people write it: "1 day ago", "12 hours", a date, a
-// date and time in UTC, RFC 3339, or seconds or milliseconds since 1970.
+// parseTime reads a time: "1 day ago", "an hour ago", "yesterday", "1.5 days", a
+// date, a date and time in UTC, RFC 3339, or seconds or milliseconds since 1970.
 func parseTime(value string, now time.Time) (time.Time, error) {
-	if match := ago.FindStringSubmatch(strings.ToLower(strings.TrimSpace(value))); match != nil {
-		n, _ := strconv.Atoi(match[1])
+	words := strings.ToLower(strings.TrimSpace(value))
+	switch words {
+	case "now", "today":
+		return now, nil
+	case "yesterday":
+		return now.AddDate(0, 0, -1), nil
+	}
+	if match := ago.FindStringSubmatch(words); match != nil {
+		n, err := strconv.ParseFloat(match[1], 64)
+		if err != nil { // A word for one.
+			n = 1
+		}
+		whole := int(n)
+		rest := n - float64(whole)
 		switch match[2] {
-		case "minute":
-			return now.Add(-time.Duration(n) * time.Minute), nil
-		case "hour":
-			return now.Add(-time.Duration(n) * time.Hour), nil
-		case "day":
-			return now.AddDate(0, 0, -n), nil
-		case "week":
-			return now.AddDate(0, 0, -7*n), nil
 		case "month":
-			return now.AddDate(0, -n, 0), nil
+			return now.AddDate(0, -whole, 0).Add(-times(rest, 30*day)), nil
+		case "year":
+			return now.AddDate(-whole, 0, 0).Add(-times(rest, 365*day)), nil
+		case "week":
+			return now.AddDate(0, 0, -7*whole).Add(-times(rest, 7*day)), nil
+		case "day":
+			return now.AddDate(0, 0, -whole).Add(-times(rest, day)), nil
+		case "hour", "hr":
+			return now.Add(-times(n, time.Hour)), nil
+		case "minute", "min":
+			return now.Add(-times(n, time.Minute)), nil
 		default:
-			return now.AddDate(-n, 0, 0), nil
+			return now.Add(-times(n, time.Second)), nil
 		}
 	}
 	if epoch, err := strconv.ParseInt(value, 10, 64); err == nil {
@@ -110,5 +170,9 @@ func parseTime(value string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf(`is %q; write "1 day ago", "12 hours", a date, or a time since 1970`, value)
+	return time.Time{}, fmt.Errorf(`is %q; write "1 day ago", "12 hours", "yesterday", a date, or a time since 1970`, value)
 }
+
+const day = 24 * time.Hour
+
+func times(n float64, unit time.Duration) time.Duration { return time.Duration(n * float64(unit)) }

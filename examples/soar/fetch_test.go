@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,8 +20,17 @@ import (
 func TestFetchEmbedded(t *testing.T) {
 	t.Setenv("DARKTRACE_URL", "")
 	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), []string{"darktrace-fetch-incidents", "first_fetch=7 days"}, &out))
+	require.NoError(t, run(t.Context(), []string{"darktrace-fetch-incidents", "first_fetch=7 days"}, &out, io.Discard))
 	assert.Contains(t, out.String(), `"eventId"`)
+
+	out.Reset()
+	state := filepath.Join(t.TempDir(), "state.json")
+	args := []string{"fetch-incidents", "first_fetch=7 days", "state=" + state}
+	require.ErrorContains(t, run(t.Context(), args, &out, io.Discard), "with -fake invented incidents go to the state")
+	assert.Empty(t, out.String())
+	assert.NoFileExists(t, state)
+	require.NoError(t, run(t.Context(), append([]string{"-fake"}, args...), &out, io.Discard))
+	assert.FileExists(t, state)
 }
 
 // fetch returns the ids of the events that a fetch hands over.
@@ -66,7 +77,7 @@ func TestFetchNeitherLosesNorRepeats(t *testing.T) {
 	assert.Empty(t, fetch(t, srv, state))
 }
 
-// assertSame compares ids in any order, and tells the ones that differ.
+// assertSame compares ids in any order, and prints those that differ.
 func assertSame(t *testing.T, want, got []string) {
 	t.Helper()
 	times := map[string]int{}
@@ -90,9 +101,47 @@ func TestFetchFilters(t *testing.T) {
 	assert.Empty(t, fetch(t, srv, "first_fetch=30 minutes ago"))
 	assert.Len(t, fetch(t, srv, "max_alerts=1"), 1)
 
-	for _, arg := range []string{"min_score=high", "min_score=101", "max_alerts=0", "max_alerts=some", "first_fetch=soon"} {
+	for _, arg := range []string{"min_score=high", "min_score=101", "max_alerts=some", "first_fetch=soon"} {
 		_, err := do(t, srv, "fetch-incidents", arg)
 		assert.Error(t, err, arg)
+	}
+}
+
+func TestWhatAFetchHandsOver(t *testing.T) {
+	t.Parallel()
+	srv := appliance(t)
+	out, err := do(t, srv, "fetch-incidents")
+	require.NoError(t, err)
+	var output map[string][]map[string]any
+	require.NoError(t, json.Unmarshal([]byte(out), &output))
+	for _, i := range output["Darktrace.AIAnalyst"] {
+		id, title := i["eventId"].(string), i["title"].(string)
+		assert.Equal(t, "DT eventId #"+id+": "+title, i["name"])
+		assert.InDelta(t, 3, i["severity"], 0, "the incident is suspicious")
+		assert.Equal(t, srv.URL+"/#aiagroup/g"+first, i["link"])
+		assert.Equal(t, i["occurred"], i["createdAt"])
+		assert.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z$`, i["occurred"])
+		assert.Contains(t, i, "details")
+	}
+	for category, want := range map[darktrace.Category]int{"compliance": 1, "informational": 2, "suspicious": 3, "critical": 4} {
+		assert.Equal(t, want, severity(category))
+	}
+}
+
+func TestNumbersOutOfRangeFallBack(t *testing.T) {
+	t.Parallel()
+	for arg, want := range map[string]string{
+		"max_alerts=0":   "max_alerts=0 is not from 1 to 50: 50 is used\n",
+		"max_alerts=-3":  "max_alerts=-3 is not from 1 to 50: 50 is used\n",
+		"max_alerts=500": "max_alerts=500 is not from 1 to 50: 50 is used\n",
+		"min_score=-1":   "min_score=-1 is below 0: 0 is used\n",
+	} {
+		name, value, _ := strings.Cut(arg, "=")
+		var out, note bytes.Buffer
+		s := session{appliance(t).Client(), map[string]string{name: value}, time.Now(), &out, &note}
+		require.NoError(t, fetchIncidents(t.Context(), s), arg)
+		assert.Equal(t, want, note.String())
+		assert.Contains(t, out.String(), first)
 	}
 }
 
@@ -100,7 +149,7 @@ func TestAFailedFetchIsFetchedAgain(t *testing.T) {
 	t.Parallel()
 	srv := appliance(t)
 	state := filepath.Join(t.TempDir(), "state.json")
-	s := session{srv.Client(), map[string]string{"state": state}, time.Now(), brokenPipe{}}
+	s := session{srv.Client(), map[string]string{"state": state}, time.Now(), brokenPipe{}, io.Discard}
 	require.ErrorIs(t, fetchIncidents(t.Context(), s), errBroken)
 	assert.NoFileExists(t, state)
 	assert.Len(t, fetch(t, srv, "state="+state), 2)
@@ -120,6 +169,12 @@ func TestFirstFetch(t *testing.T) {
 		"12 hours":                  "2026-03-31T00:00:00Z",
 		"12 Hours Ago ":             "2026-03-31T00:00:00Z",
 		"90 minutes":                "2026-03-31T10:30:00Z",
+		"an hour ago":               "2026-03-31T11:00:00Z",
+		"a day ago":                 "2026-03-30T12:00:00Z",
+		"yesterday":                 "2026-03-30T12:00:00Z",
+		"30 seconds":                "2026-03-31T11:59:30Z",
+		"1.5 days":                  "2026-03-30T00:00:00Z",
+		"0.5 month ago":             "2026-03-16T12:00:00Z",
 		"2 weeks ago":               "2026-03-17T12:00:00Z",
 		"2 months":                  "2026-01-31T12:00:00Z",
 		"1 year":                    "2025-03-31T12:00:00Z",
@@ -135,7 +190,7 @@ func TestFirstFetch(t *testing.T) {
 		require.NoError(t, err, value)
 		assert.Equal(t, want, got.UTC().Format(time.RFC3339Nano), value)
 	}
-	for _, value := range []string{"yesterday", "day", "-1 day", "1 fortnight", "2026-13-01", "x"} {
+	for _, value := range []string{"day", "-1 day", "1.5.5 days", "1 fortnight", "2026-13-01", "x"} {
 		_, err := parseTime(value, now)
 		assert.Error(t, err, value)
 	}

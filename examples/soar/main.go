@@ -1,12 +1,14 @@
-// Command soar does what a SOAR platform's integration does, a command at a
-// time: the commands and arguments are those of the Darktrace AI Analyst
-// integration for Cortex XSOAR, and each prints its context output as JSON.
+// Command soar runs one command of a SOAR platform's integration. It has the
+// commands and arguments of the Darktrace AI Analyst integration for Cortex XSOAR.
+// Each prints its context output as JSON.
 //
 //	soar get-ai-analyst-incident-event eventId=<id>
 //	soar fetch-incidents min_score=40 max_alerts=20 first_fetch="3 days ago" state=seen.json
 //
-// Without configuration it talks to a fake appliance of its own; see the folder
-// above for the settings of a real one.
+// It uses the appliance that DARKTRACE_URL and tokens in the environment name.
+// Without them it uses a fake one inside the program and says so. With the argument
+// state, which keeps what was fetched, it does that only if -fake comes before the
+// command.
 package main
 
 import (
@@ -22,12 +24,12 @@ import (
 	"time"
 
 	"github.com/darktrace-go/darktrace"
-	"github.com/darktrace-go/darktrace/examples/internal/embedded"
+	"github.com/darktrace-go/darktrace/darktracetest"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:], os.Stdout)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "soar:", strings.ReplaceAll(err.Error(), "\n", " "))
@@ -35,8 +37,8 @@ func main() {
 	}
 }
 
-// command is one command of the integration. Its name is without the prefix
-// "darktrace-", which may be given or left out.
+// command is one command of the integration. Its name lacks the prefix
+// "darktrace-", which is optional on the command line.
 type command struct {
 	name     string
 	required []string
@@ -44,28 +46,33 @@ type command struct {
 	run      func(context.Context, session) error
 }
 
-// session is what a command works with.
+// session is the input and output of a command.
 type session struct {
 	api  *darktrace.Client
 	args map[string]string
 	now  time.Time
-	out  io.Writer
+	out  io.Writer // context output
+	note io.Writer // remarks
 }
 
 func commands() []command {
 	return []command{
-		{"test", nil, nil, test},
+		{"test-module", nil, nil, test},
 		{"fetch-incidents", nil, []string{"min_score", "max_alerts", "first_fetch", "state"}, fetchIncidents},
 		{"get-ai-analyst-incident-event", []string{"eventId"}, nil, getEvent},
 		{"get-comments-for-ai-analyst-incident-event", []string{"eventId"}, nil, getComments},
-		{"post-comment-to-ai-analyst-incident-event", []string{"eventId", "message"}, nil, postComment},
+		{"post-comment-to-ai-analyst-incident-event", []string{"eventId", "comment"}, nil, postComment},
 		{"acknowledge-ai-analyst-incident-event", []string{"eventId"}, nil, acknowledge},
 		{"unacknowledge-ai-analyst-incident-event", []string{"eventId"}, nil, unacknowledge},
 		{"get-ai-analyst-incident-group-from-eventId", []string{"eventId"}, nil, getGroup},
 	}
 }
 
-func run(ctx context.Context, args []string, out io.Writer) error {
+func run(ctx context.Context, args []string, out, stderr io.Writer) error {
+	fake := len(args) > 0 && args[0] == "-fake"
+	if fake {
+		args = args[1:]
+	}
 	if len(args) == 0 || slices.Contains([]string{"-h", "-help", "--help", "help"}, args[0]) {
 		usage(out)
 		return nil
@@ -74,16 +81,20 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	appliance, err := embedded.Connect()
+	keeps := ""
+	if values["state"] != "" {
+		keeps = "the state"
+	}
+	appliance, err := darktracetest.Connect(stderr, fake, keeps)
 	if err != nil {
 		return err
 	}
 	defer appliance.Close()
-	return cmd.run(ctx, session{appliance.Client, values, time.Now(), out})
+	return cmd.run(ctx, session{appliance.Client, values, time.Now(), out, stderr})
 }
 
 func usage(out io.Writer) {
-	fmt.Fprintln(out, "usage: soar command [argument=value …]")
+	fmt.Fprintln(out, "usage: soar [-fake] command [argument=value …]")
 	for _, cmd := range commands() {
 		fmt.Fprint(out, "  ", cmd.name)
 		for _, name := range cmd.required {
@@ -99,9 +110,12 @@ func usage(out io.Writer) {
 // parse finds the command and its arguments.
 func parse(args []string) (command, map[string]string, error) {
 	name := strings.TrimPrefix(args[0], "darktrace-")
+	if name == "test" {
+		name = "test-module"
+	}
 	i := slices.IndexFunc(commands(), func(c command) bool { return c.name == name })
 	if i < 0 {
-		return command{}, nil, fmt.Errorf("there is no command %q; soar help lists them", args[0])
+		return command{}, nil, fmt.Errorf("unknown command %q; soar help lists all commands", args[0])
 	}
 	cmd := commands()[i]
 	values := map[string]string{}
@@ -137,11 +151,16 @@ func test(ctx context.Context, s session) error {
 }
 
 func getEvent(ctx context.Context, s session) error {
-	event, err := s.api.AIAnalyst.GetEvent(ctx, s.args["eventId"])
+	// ListEvents, because it can keep the JSON, which shows whether a score is 52 or
+	// 52.0.
+	events, err := s.api.AIAnalyst.ListEvents(ctx, &darktrace.EventListOptions{EventIDs: []string{s.args["eventId"]}, KeepRaw: true})
 	if err != nil {
 		return err
 	}
-	return s.context(newEventContext(event))
+	if len(events) == 0 {
+		return fmt.Errorf("%w: no event with id %s", darktrace.ErrNotFound, s.args["eventId"])
+	}
+	return s.context(newEventContext(events[0]))
 }
 
 func getComments(ctx context.Context, s session) error {
@@ -151,14 +170,14 @@ func getComments(ctx context.Context, s session) error {
 	}
 	output := []commentContext{}
 	for _, c := range comments {
-		output = append(output, commentContext{c.EventID, c.Message, s.args["eventId"], int64(c.Time), c.Username})
+		output = append(output, commentContext{c.EventID, c.EventID, c.Message, s.args["eventId"], text(c.Time), c.Username})
 	}
 	return s.context(output)
 }
 
 func postComment(ctx context.Context, s session) error {
-	_, err := s.api.AIAnalyst.PostCommentVerified(ctx, s.args["eventId"], s.args["message"])
-	return s.written("commented", err, map[string]string{"message": s.args["message"]})
+	_, err := s.api.AIAnalyst.PostCommentVerified(ctx, s.args["eventId"], s.args["comment"])
+	return s.written("commented", err, map[string]string{"message": s.args["comment"]})
 }
 
 func acknowledge(ctx context.Context, s session) error {
@@ -171,8 +190,8 @@ func unacknowledge(ctx context.Context, s session) error {
 	return s.written("unacknowledged", err, nil)
 }
 
-// written prints what became of a write: "True", or, when the appliance said no
-// or did not store it, "False". Every other failure has no output.
+// written prints the outcome of a write: "True", or "False" if the appliance
+// rejected or did not store it. Any other failure has no output.
 func (s session) written(what string, err error, output map[string]string) error {
 	if err != nil && !errors.Is(err, darktrace.ErrRejected) && !errors.Is(err, darktrace.ErrNotStored) {
 		return err
@@ -185,9 +204,9 @@ func (s session) written(what string, err error, output map[string]string) error
 	if err != nil {
 		output[what] = "False"
 	}
-	var answer *darktrace.APIError
-	if errors.As(err, &answer) {
-		output["response"] = answer.Code
+	var apiErr *darktrace.APIError
+	if errors.As(err, &apiErr) {
+		output["response"] = apiErr.Code
 	}
 	return errors.Join(s.context(output), err)
 }

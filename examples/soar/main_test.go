@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ const (
 	second = "5d0c7c66-3c1b-4f39-8f0a-0f8e6f0f2a02"
 )
 
-// twoEvents is an incident of a device and a mail.
+// twoEvents is the incident of a device and an e-mail event.
 func twoEvents(now time.Time) []byte {
 	return fmt.Appendf(nil, `[{
 		"id": %[1]q, "title": "Unusual Upload", "createdAt": %[3]d, "aiaScore": 94, "groupScore": 40.666309838880856,
@@ -52,22 +53,23 @@ func do(t *testing.T, srv *darktracetest.Server, args ...string) (string, error)
 	cmd, values, err := parse(args)
 	require.NoError(t, err)
 	var out bytes.Buffer
-	err = cmd.run(t.Context(), session{srv.Client(), values, time.Now(), &out})
+	err = cmd.run(t.Context(), session{srv.Client(), values, time.Now(), &out, io.Discard})
 	return out.String(), err
 }
 
 func TestEmbedded(t *testing.T) {
 	t.Setenv("DARKTRACE_URL", "")
-	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), []string{"test"}, &out))
+	var out, stderr bytes.Buffer
+	require.NoError(t, run(t.Context(), []string{"test-module"}, &out, &stderr))
 	assert.Equal(t, "ok\n", out.String())
+	assert.Contains(t, stderr.String(), "a fake appliance with invented incidents")
 }
 
 func TestHelpListsEveryCommand(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{nil, {"help"}, {"-h"}} {
 		var out bytes.Buffer
-		require.NoError(t, run(t.Context(), args, &out))
+		require.NoError(t, run(t.Context(), args, &out, io.Discard))
 		for _, cmd := range commands() {
 			assert.Contains(t, out.String(), cmd.name)
 		}
@@ -77,13 +79,14 @@ func TestHelpListsEveryCommand(t *testing.T) {
 func TestContextOutput(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
-		"test": `ok`,
+		"test":        `ok`,
+		"test-module": `ok`,
 		"get-ai-analyst-incident-event eventId=" + first: `{
 			"eventId": "` + first + `", "title": "Unusual Upload", "mitreTactics": ["exfiltration"], "score": "94%",
 			"category": "critical", "summary": "A lot was sent.\n\nNobody had asked for it.", "groupId": "g` + first + `",
 			"devices": [{"did": 7, "hostname": "ws-1.example.com", "identifier": "ws-1.example.com", "ip": "192.0.2.1", "mac": null, "sid": 3, "subnet": null}],
 			"modelBreaches": {
-				"0": {"modelName": "Data / Upload", "pbid": 11, "threatScore": 88.5, "timestamp": "2025-01-01T00:00:00.250Z"},
+				"0": {"modelName": "Data / Upload", "pbid": 11, "threatScore": 88.5, "timestamp": "2025-01-01T00:00:00.000Z"},
 				"1": {"modelName": "Data / Rare", "pbid": 12, "threatScore": 20, "timestamp": "2025-01-01T00:00:01.000Z"}}}`,
 		"get-ai-analyst-incident-event eventId=" + second: `{
 			"eventId": "` + second + `", "title": "Unusual Mail", "mitreTactics": [], "score": "52.5%", "category": "suspicious",
@@ -91,10 +94,10 @@ func TestContextOutput(t *testing.T) {
 		"get-ai-analyst-incident-group-from-eventId eventId=" + second: `{
 			"groupId": "g` + first + `", "groupScore": 40.7, "groupCategory": "suspicious", "mitreTactics": ["exfiltration"],
 			"incidentEvents": [
-				{"eventId": "` + first + `", "deviceId": 7, "title": "Unusual Upload", "start": "2025-01-01T00:00:00.250Z"},
-				{"eventId": "` + second + `", "deviceId": null, "title": "Unusual Mail", "start": "2025-01-01T00:01:40.000Z"}]}`,
+				{"eventId": "` + first + `", "deviceId": 7, "title": "Unusual Upload", "visible": true, "start": "2025-01-01T00:00:00.000Z"},
+				{"eventId": "` + second + `", "deviceId": null, "title": "Unusual Mail", "visible": true, "start": "2025-01-01T00:01:40.000Z"}]}`,
 		"get-comments-for-ai-analyst-incident-event eventId=" + first: `[]`,
-		"post-comment-to-ai-analyst-incident-event eventId=" + first + " message=a=b": `{
+		"post-comment-to-ai-analyst-incident-event eventId=" + first + " comment=a=b": `{
 			"commented": "True", "response": "SUCCESS", "eventId": "` + first + `", "message": "a=b"}`,
 		"acknowledge-ai-analyst-incident-event eventId=" + first: `{
 			"acknowledged": "True", "response": "SUCCESS", "eventId": "` + first + `"}`,
@@ -113,6 +116,29 @@ func TestContextOutput(t *testing.T) {
 	}
 }
 
+func TestScoresAsTheApplianceSendsThem(t *testing.T) {
+	t.Parallel()
+	for sent, want := range map[string][2]string{
+		"52.0":               {"52.0%", "52"},
+		"52":                 {"52%", "52"},
+		"69.55":              {"69.55%", "69.5"}, // The double is a little less.
+		"69.65":              {"69.65%", "69.7"}, // The double is a little more.
+		"40.666309838880856": {"40.666309838880856%", "40.7"},
+	} {
+		srv := darktracetest.NewServer(darktracetest.WithTB(t))
+		require.NoError(t, srv.AddEventsJSON(fmt.Appendf(nil, `{"id":%q,"aiaScore":%s,"groupScore":%[2]s}`, first, sent)))
+		out, err := do(t, srv, "get-ai-analyst-incident-event", "eventId="+first)
+		require.NoError(t, err)
+		assert.Contains(t, out, `"score": "`+want[0]+`"`)
+		out, err = do(t, srv, "fetch-incidents")
+		require.NoError(t, err)
+		assert.Contains(t, out, `"score": "`+want[0]+`"`)
+		out, err = do(t, srv, "get-ai-analyst-incident-group-from-eventId", "eventId="+first)
+		require.NoError(t, err)
+		assert.Contains(t, out, `"groupScore": `+want[1]+",")
+	}
+}
+
 func TestWritesTakeEffect(t *testing.T) {
 	t.Parallel()
 	srv := appliance(t)
@@ -123,20 +149,21 @@ func TestWritesTakeEffect(t *testing.T) {
 	require.NoError(t, err)
 	assert.False(t, srv.Event(first).Acknowledged)
 
-	_, err = do(t, srv, "post-comment-to-ai-analyst-incident-event", "eventId="+first, "message=Seen, and <b>closed</b>.")
+	_, err = do(t, srv, "post-comment-to-ai-analyst-incident-event", "eventId="+first, "comment=Seen, and <b>closed</b>.")
 	require.NoError(t, err)
 	stored := srv.Comments(first)
 	require.Len(t, stored, 1)
 	out, err := do(t, srv, "get-comments-for-ai-analyst-incident-event", "eventId="+first)
 	require.NoError(t, err)
-	assert.JSONEq(t, fmt.Sprintf(`{"Darktrace.AIAnalyst": [{"incident_id": %q, "eventId": %q,
-		"message": "Seen, and <b>closed</b>.", "username": "api.user", "time": %d}]}`, first, first, stored[0].Time), out)
+	assert.JSONEq(t, fmt.Sprintf(`{"Darktrace.AIAnalyst": [{"incidet_id": %[1]q, "incident_id": %[1]q, "eventId": %[1]q,
+		"message": "Seen, and <b>closed</b>.", "username": "api.user", "time": %q}]}`, first,
+		stored[0].Time.Time().UTC().Format("2006-01-02T15:04:05")+".000Z"), out)
 }
 
 func TestWhatTheApplianceDidNotDoIsFalse(t *testing.T) {
 	t.Parallel()
 	dropping := appliance(t, darktracetest.WithProfile(darktracetest.V70))
-	out, err := do(t, dropping, "post-comment-to-ai-analyst-incident-event", "eventId="+first, "message=hello")
+	out, err := do(t, dropping, "post-comment-to-ai-analyst-incident-event", "eventId="+first, "comment=hello")
 	require.ErrorIs(t, err, darktrace.ErrNotStored)
 	assert.JSONEq(t, `{"Darktrace.AIAnalyst": {"commented": "False", "response": "SUCCESS", "message": "hello", "eventId": "`+first+`"}}`, out)
 
@@ -174,7 +201,7 @@ func TestCommandLineMistakes(t *testing.T) {
 		{"get-ai-analyst-incident-event", "eventid=" + first},
 		{"post-comment-to-ai-analyst-incident-event", "eventId=" + first},
 	} {
-		err := run(t.Context(), args, nil)
+		err := run(t.Context(), args, nil, io.Discard)
 		require.Error(t, err, args)
 		assert.NotContains(t, err.Error(), "\n", args)
 	}

@@ -9,26 +9,28 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/darktrace-go/darktrace"
 )
 
-// status is how far a ticket is.
+// status is the status of a ticket.
 type status string
 
 const (
 	open    status = "open"
-	closing status = "closing" // Closed by a person; the appliance has yet to know.
+	closing status = "closing" // A person closed it; the appliance does not know yet.
 	closed  status = "closed"  // The appliance has the comments and the acknowledgements.
-	merged  status = "merged"  // Its incident has become part of another ticket's.
+	merged  status = "merged"  // Its incident was merged into another ticket's.
 )
 
-// ticket is what the journal says about a ticket.
+// ticket is a ticket as the journal describes it.
 type ticket struct {
 	id       string
 	status   status
-	incident string   // id of the incident, as far as is known
-	events   []string // ids of its events, as far as is known
+	incident string   // last known id of the incident
+	events   []string // known ids of its events
 	title    string   // of the first event
-	comment  string   // to close it with
+	comment  string   // comment of the person who closed it
 	closings int      // how often it was closed by a person
 }
 
@@ -40,29 +42,30 @@ type entry struct {
 	Incident string    `json:"incident,omitempty"`
 	Event    string    `json:"event,omitempty"`
 	Title    string    `json:"title,omitempty"`
-	Known    bool      `json:"known,omitempty"` // The event is acknowledged: no reason to open a ticket again.
+	Known    bool      `json:"known,omitempty"` // The event is acknowledged already: don't reopen the ticket.
 	Comment  string    `json:"comment,omitempty"`
 	Into     string    `json:"into,omitempty"`
 }
 
-// happening is what an entry is about.
+// happening is the kind of an entry.
 type happening string
 
 const (
 	hasEvent  happening = "event"  // An event belongs to the ticket; the first opens it.
 	wasClosed happening = "close"  // A person closed it.
-	wasTold   happening = "closed" // The appliance knows.
+	wasTold   happening = "closed" // The appliance knows that it is closed.
 	wasMerged happening = "merged" // Another ticket has its events from now on.
 )
 
-// journal is a file of JSON lines that only grows. Several processes may append
-// to it; each sees what was there when it began.
+// journal is an append-only file of JSON lines. Several processes may append to it;
+// each sees the entries that were there when it began.
 type journal struct {
 	file    *os.File
 	tickets []*ticket // in the order in which they were opened
 }
 
-// openJournal reads the journal of a folder, which is made when there is none.
+// openJournal reads the journal of a folder. It creates the folder if there is
+// none.
 func openJournal(dir string) (*journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -79,7 +82,7 @@ func openJournal(dir string) (*journal, error) {
 	j := &journal{file: file}
 	for line := range bytes.Lines(data) {
 		var e entry
-		// A line that was cut short does not parse, and did not happen.
+		// An incomplete line does not parse, and does not count.
 		if json.Unmarshal(line, &e) == nil {
 			j.apply(e)
 		}
@@ -87,8 +90,8 @@ func openJournal(dir string) (*journal, error) {
 	return j, nil
 }
 
-// append writes an entry. The line break comes first, so that what was cut short
-// before can't spoil it.
+// append writes an entry. The line break comes first, so that an incomplete line
+// before it can't spoil the entry.
 func (j *journal) append(e entry) error {
 	e.Time = time.Now().UTC()
 	line, err := json.Marshal(e)
@@ -115,7 +118,7 @@ func (j *journal) ticket(id string) *ticket {
 	return j.tickets[i]
 }
 
-// apply changes the tickets by an entry. An entry that comes twice changes
+// apply applies an entry to the tickets. If an entry is repeated, it changes
 // nothing the second time.
 func (j *journal) apply(e entry) {
 	t := j.ticket(e.Ticket)
@@ -146,7 +149,7 @@ func (j *journal) apply(e entry) {
 		if into == nil || t.status == merged {
 			return
 		}
-		if t.status != closed { // Its people have not had their say.
+		if t.status != closed { // Nobody has closed that ticket yet.
 			into.status = open
 		}
 		t.status = merged
@@ -162,4 +165,10 @@ func (t *ticket) add(event string) (added bool) {
 		t.events = append(t.events, event)
 	}
 	return added
+}
+
+// isAbout reports whether a change is about the ticket's incident.
+func (t *ticket) isAbout(change *darktrace.IncidentChange) bool {
+	return t.incident == change.ID || slices.Contains(change.PreviousIDs, t.incident) ||
+		slices.ContainsFunc(change.Events, func(e *darktrace.IncidentEvent) bool { return slices.Contains(t.events, e.ID) })
 }

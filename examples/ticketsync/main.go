@@ -4,11 +4,12 @@
 //
 //	ticketsync sync                     one pass, for cron
 //	ticketsync list
-//	ticketsync close T-1 "False alarm"  the next sync tells the appliance
+//	ticketsync close T-1 "False alarm"  the next sync reports it to the appliance
 //
-// It may be killed at any time. Tickets are in a journal, journal.go, and what
-// sync does with them, sync.go, can be done again. One sync runs at a time.
-// Without configuration it demonstrates all that on a fake appliance.
+// It may be killed at any time: tickets are in a journal (journal.go), and sync can
+// repeat its work (sync.go). A lock keeps a second sync out of the same folder
+// (lock.go). Without a command, and without an appliance in the environment, it
+// demonstrates all this on a fake one.
 package main
 
 import (
@@ -21,12 +22,12 @@ import (
 	"os/signal"
 	"strings"
 
-	"github.com/darktrace-go/darktrace/examples/internal/embedded"
+	"github.com/darktrace-go/darktrace/darktracetest"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:], os.Stdout)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "ticketsync:", strings.ReplaceAll(err.Error(), "\n", "; "))
@@ -37,15 +38,17 @@ func main() {
 const usage = `usage: ticketsync [-dir folder] command
   sync                  open tickets for new incidents, close the incidents of closed tickets
   list                  list the tickets
-  close TICKET COMMENT  close a ticket; the next sync tells the appliance
-  demo                  show all that in a temporary folder; the default without DARKTRACE_URL
-  -dir folder           where the tickets are (default tickets)
+  close TICKET COMMENT  close a ticket; the next sync reports it to the appliance
+  demo                  demonstrate this in a temporary folder; the default without DARKTRACE_URL
+  -dir folder           folder of the tickets (default tickets)
+  -fake                 use a fake appliance with invented incidents
 `
 
-func run(ctx context.Context, args []string, out io.Writer) error {
+func run(ctx context.Context, args []string, out, stderr io.Writer) error {
 	flags := flag.NewFlagSet("ticketsync", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // Errors are one line, and main prints it.
 	dir := flags.String("dir", "tickets", "")
+	fake := flags.Bool("fake", false, "")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		_, err = io.WriteString(out, usage)
 		return err
@@ -54,24 +57,20 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	switch command, n := flags.Arg(0), flags.NArg(); {
 	case command == "sync" && n == 1:
-		return connected(func(a *embedded.Appliance) error { return syncOnce(ctx, a.Client, *dir, out) })
+		appliance, err := darktracetest.Connect(stderr, *fake, "the tickets")
+		if err != nil {
+			return err
+		}
+		defer appliance.Close()
+		return syncOnce(ctx, appliance.Client, *dir, out)
 	case command == "list" && n == 1:
 		return list(*dir, out)
 	case command == "close" && n == 3:
 		return closeTicket(*dir, flags.Arg(1), flags.Arg(2), out)
-	case command == "demo" && n == 1, n == 0 && !embedded.Real():
-		return connected(func(a *embedded.Appliance) error { return demonstrate(ctx, a, out) })
+	case command == "demo" && n == 1, n == 0 && os.Getenv("DARKTRACE_URL") == "":
+		return demonstrate(ctx, out, stderr)
 	}
 	return errors.New("the commands are sync, list, close TICKET COMMENT and demo; see -h")
-}
-
-func connected(do func(*embedded.Appliance) error) error {
-	appliance, err := embedded.Connect()
-	if err != nil {
-		return err
-	}
-	defer appliance.Close()
-	return do(appliance)
 }
 
 // list prints the tickets.
@@ -87,7 +86,7 @@ func list(dir string, out io.Writer) error {
 	return nil
 }
 
-// closeTicket notes that a person is done with an incident.
+// closeTicket records that a person has closed a ticket.
 func closeTicket(dir, id, comment string, out io.Writer) error {
 	j, err := openJournal(dir)
 	if err != nil {
@@ -97,7 +96,7 @@ func closeTicket(dir, id, comment string, out io.Writer) error {
 	t := j.ticket(id)
 	switch {
 	case t == nil:
-		return fmt.Errorf("there is no ticket %q", id)
+		return fmt.Errorf("no ticket %q", id)
 	case t.status != open:
 		return fmt.Errorf("%s is %s", id, t.status)
 	case strings.TrimSpace(comment) == "":
@@ -106,32 +105,36 @@ func closeTicket(dir, id, comment string, out io.Writer) error {
 	if err := errors.Join(j.append(entry{What: wasClosed, Ticket: id, Comment: comment}), j.commit()); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s is closing; the next sync tells the appliance\n", id)
+	fmt.Fprintf(out, "%s is closing; the next sync reports it to the appliance\n", id)
 	return nil
 }
 
-// demonstrate opens tickets, closes one and shows what the appliance has then.
-func demonstrate(ctx context.Context, a *embedded.Appliance, out io.Writer) error {
-	if embedded.Real() {
-		return errors.New("demo writes comments, so it runs without DARKTRACE_URL only")
+// demonstrate opens tickets, closes one, and shows the result on the appliance.
+func demonstrate(ctx context.Context, out, stderr io.Writer) error {
+	appliance, err := darktracetest.Connect(stderr, false, "")
+	if err != nil {
+		return err
+	}
+	defer appliance.Close()
+	if appliance.Fake == nil {
+		return errors.New("demo writes comments, so it runs only without DARKTRACE_URL")
 	}
 	dir, err := os.MkdirTemp("", "ticketsync")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	fmt.Fprintln(out, "Appliance", a.Name)
 	step := func(title string, do func() error) {
 		if err == nil {
 			fmt.Fprintf(out, "\n$ ticketsync %s\n", title)
 			err = do()
 		}
 	}
-	step("sync", func() error { return syncOnce(ctx, a.Client, dir, out) })
+	step("sync", func() error { return syncOnce(ctx, appliance.Client, dir, out) })
 	step(`close T-1 "False alarm: the quarterly scan."`, func() error {
 		return closeTicket(dir, "T-1", "False alarm: the quarterly scan.", out)
 	})
-	step("sync", func() error { return syncOnce(ctx, a.Client, dir, out) })
+	step("sync", func() error { return syncOnce(ctx, appliance.Client, dir, out) })
 	step("list", func() error { return list(dir, out) })
 	return err
 }

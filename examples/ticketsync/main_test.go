@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// desk is a folder of tickets and the appliance that they are about.
+// desk is a folder of tickets and their appliance.
 type desk struct {
 	*testing.T
 	srv *darktracetest.Server
@@ -79,12 +79,12 @@ func (d desk) add(id, incident string) {
 		id, incident, id, d.srv.Now().Add(-time.Minute).UnixMilli())))
 }
 
-// writes counts the requests that were no reads.
+// writes counts the requests that were not reads.
 func (d desk) writes() int {
 	return len(slices.DeleteFunc(d.srv.Requests(), func(r darktracetest.Request) bool { return r.Method == http.MethodGet }))
 }
 
-// checkClosed checks that the appliance knows of a closing, once.
+// checkClosed checks that the appliance has one comment about a closing.
 func (d desk) checkClosed(comment string, eventIDs ...string) {
 	d.Helper()
 	for _, id := range eventIDs {
@@ -102,13 +102,13 @@ func (d desk) checkClosed(comment string, eventIDs ...string) {
 func TestDemonstration(t *testing.T) {
 	t.Setenv("DARKTRACE_URL", "")
 	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), nil, &out))
+	require.NoError(t, run(t.Context(), nil, &out, io.Discard))
 	assert.Contains(t, out.String(), "T-2 opened")
 	assert.Regexp(t, `T-1 closed: [1-9]`, out.String())
 	assert.Regexp(t, `T-1 +closed +`, out.String())
 
 	t.Setenv("DARKTRACE_URL", "https://appliance.example.com")
-	require.Error(t, run(t.Context(), nil, &out), "a real appliance is not for demonstrations")
+	require.Error(t, run(t.Context(), nil, &out, io.Discard), "a real appliance is not for demonstrations")
 }
 
 func TestCommandLine(t *testing.T) {
@@ -117,13 +117,14 @@ func TestCommandLine(t *testing.T) {
 	var out bytes.Buffer
 	do := func(args ...string) error {
 		out.Reset()
-		return run(t.Context(), append([]string{"-dir", dir}, args...), &out)
+		return run(t.Context(), append([]string{"-dir", dir}, args...), &out, io.Discard)
 	}
 	require.NoError(t, do("-h"))
 	assert.Equal(t, usage, out.String())
 	require.NoError(t, do("list"))
 	assert.Empty(t, out.String())
-	require.NoError(t, do("sync"))
+	require.ErrorContains(t, do("sync"), "with -fake invented incidents go to the tickets")
+	require.NoError(t, do("-fake", "sync"))
 	require.NoError(t, do("close", "T-1", "Done."))
 	require.NoError(t, do("list"))
 	assert.Regexp(t, `^T-1 +closing`, out.String())
@@ -160,6 +161,30 @@ func TestOneTicketForEachIncident(t *testing.T) {
 	assert.Zero(t, d.writes())
 }
 
+func TestASecondSyncIsLockedOut(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.add("a1", "ga1")
+	var second error
+	out, err := d.sync(darktrace.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
+		return middleware(func(req *http.Request) (*http.Response, error) {
+			if second == nil { // While the first one is running.
+				_, second = d.sync()
+			}
+			return next.RoundTrip(req)
+		})
+	}))
+	require.NoError(t, err)
+	assert.Contains(t, out, "T-1 opened")
+	require.EqualError(t, second, "another sync is running in "+d.dir)
+	assert.Len(t, d.tickets(), 1)
+	assert.Empty(t, d.mustSync(), "it is unlocked again")
+}
+
+type middleware func(*http.Request) (*http.Response, error)
+
+func (m middleware) RoundTrip(req *http.Request) (*http.Response, error) { return m(req) }
+
 func TestClosingTellsTheWholeIncident(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -168,7 +193,7 @@ func TestClosingTellsTheWholeIncident(t *testing.T) {
 	d.add("b1", "gb1")
 	d.mustSync()
 	d.close("T-1", "False alarm.")
-	d.add("a3", "ga1") // Has not been seen when the ticket is closed.
+	d.add("a3", "ga1") // Not seen yet when the ticket is closed.
 	d.mustSync()
 
 	d.checkClosed("False alarm.", "a1", "a2", "a3")
@@ -198,7 +223,7 @@ func TestAnotherEventOpensTheTicketAgain(t *testing.T) {
 
 	d.add("a3", "ga1")
 	d.srv.Acknowledge("a3")
-	assert.Empty(t, d.mustSync(), "an acknowledged event is no reason")
+	assert.Empty(t, d.mustSync(), "an acknowledged event is not a reason")
 	assert.Equal(t, closed, d.tickets()[0].status)
 }
 
@@ -211,7 +236,7 @@ func TestMergedIncidentsShareATicket(t *testing.T) {
 	require.Len(t, d.tickets(), 2)
 
 	d.srv.Merge("gb1", "ga1")
-	assert.Contains(t, d.mustSync(), "T-2 has become part of T-1")
+	assert.Contains(t, d.mustSync(), "T-2 merged into T-1")
 	d.close("T-1", "Both.")
 	d.mustSync()
 	d.checkClosed("Both.", "a1", "b1")
@@ -257,7 +282,7 @@ func TestANewEventOfAMergedIncidentFindsItsTicket(t *testing.T) {
 	d.add("a1", "ga1")
 	d.srv.Acknowledge("a1")
 	d.srv.Merge("gb1", "ga1")
-	d.srv.Remove("b1") // Nothing but b2 tells of the merge.
+	d.srv.Remove("b1") // Only b2 shows the merge.
 	d.mustSync()
 	tickets := d.tickets()
 	require.Len(t, tickets, 1)
@@ -331,7 +356,7 @@ func TestALineThatWasCutShortDidNotHappen(t *testing.T) {
 	require.NoError(t, err)
 
 	for end := len(whole); end < len(line); end++ {
-		require.NoError(t, os.WriteFile(path, line[:end], 0o600)) //nolint:gosec // The test's own folder.
+		require.NoError(t, os.WriteFile(path, line[:end], 0o600))
 		require.Equal(t, open, d.tickets()[0].status, "cut at %d", end)
 		d.close("T-1", "Done.")
 		require.Equal(t, closing, d.tickets()[0].status, "cut at %d", end)
@@ -340,8 +365,8 @@ func TestALineThatWasCutShortDidNotHappen(t *testing.T) {
 
 var errKilled = errors.New("killed")
 
-// killer fails every request from a certain one on. That one is carried out or
-// not; its answer gets lost either way.
+// killer fails every request from a certain one on. The appliance may or may not
+// carry out that one; its response is lost either way.
 type killer struct {
 	next       http.RoundTripper
 	left       int

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +13,7 @@ import (
 	"github.com/darktrace-go/darktrace"
 )
 
-// syncer brings tickets and appliance together.
+// syncer synchronises tickets and appliance.
 type syncer struct {
 	api        *darktrace.AIAnalystService
 	checkpoint darktrace.CheckpointStore
@@ -25,9 +24,14 @@ type syncer struct {
 // firstPass is how far back the first pass looks for incidents.
 const firstPass = 7 * 24 * time.Hour
 
-// syncOnce is one pass: what is new on the appliance comes first, so that a
-// ticket is closed with all that its incident has.
+// syncOnce makes one pass. It first reads changes from the appliance, so that
+// closing a ticket includes all events of its incident.
 func syncOnce(ctx context.Context, client *darktrace.Client, dir string, out io.Writer) error {
+	unlock, err := lock(dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	j, err := openJournal(dir)
 	if err != nil {
 		return err
@@ -43,21 +47,21 @@ func syncOnce(ctx context.Context, client *darktrace.Client, dir string, out io.
 	return s.push(ctx)
 }
 
-// pull takes in what is new. The checkpoint is saved last: if that does not
-// happen, the same changes come again, and nothing is done twice.
+// pull reads new changes. It saves the checkpoint last: if that fails, the same
+// changes come again, and nothing is done twice.
 func (s *syncer) pull(ctx context.Context) error {
-	options := &darktrace.PollOptions{Since: time.Now().Add(-firstPass), Limit: 200, Updates: true}
+	options := &darktrace.PollOptions{Since: time.Now().Add(-firstPass), Limit: 200}
 	for more := true; more; {
-		before, err := s.checkpoint.Load(ctx)
-		if err != nil && !errors.Is(err, darktrace.ErrNoCheckpoint) {
-			return err
-		}
-		result, err := s.api.Poll(ctx, before, options)
+		before, err := darktrace.LoadCheckpoint(ctx, s.checkpoint)
 		if err != nil {
 			return err
 		}
-		for _, change := range result.Changes {
-			if err := s.take(change.Event, change.PreviousGroups); err != nil {
+		result, err := s.api.PollIncidents(ctx, before, options)
+		if err != nil {
+			return err
+		}
+		for i := range result.Changes {
+			if err := s.take(&result.Changes[i]); err != nil {
 				return err
 			}
 		}
@@ -72,68 +76,67 @@ func (s *syncer) pull(ctx context.Context) error {
 	return nil
 }
 
-// take gives an event to the ticket of its incident, whatever that was called
-// before incidents merged. An incident that has none gets one, unless somebody
-// has acknowledged the event already.
-func (s *syncer) take(e *darktrace.IncidentEvent, previous []string) error {
-	incident := cmp.Or(e.CurrentGroup, "g"+e.ID)
-	known := []*ticket{}
+// take adds the events of an incident to its ticket, even if the incident had
+// another id before a merge. If there is no ticket, take opens one, unless the
+// events are acknowledged already.
+func (s *syncer) take(change *darktrace.IncidentChange) error {
+	var known []*ticket
 	for _, t := range s.journal.tickets {
-		if t.status != merged && (t.incident == incident ||
-			slices.Contains(previous, t.incident) || slices.Contains(t.events, e.ID)) {
+		if t.status != merged && t.isAbout(change) {
 			known = append(known, t)
 		}
 	}
-	news := entry{What: hasEvent, Incident: incident, Event: e.ID, Title: e.Title, Known: e.Acknowledged}
-	switch {
-	case len(known) == 0 && e.Acknowledged:
+	if len(known) == 0 && change.Acknowledged {
 		return nil
-	case len(known) == 0:
-		news.Ticket = fmt.Sprintf("T-%d", len(s.journal.tickets)+1)
-		fmt.Fprintf(s.out, "%s opened: %s\n", news.Ticket, e.Title)
-		return s.journal.append(news)
 	}
-	t := known[0]
-	news.Ticket = t.id
-	for _, other := range known[1:] {
-		fmt.Fprintf(s.out, "%s has become part of %s\n", other.id, t.id)
-		if err := s.journal.append(entry{What: wasMerged, Ticket: other.id, Into: t.id}); err != nil {
+	id, before := fmt.Sprintf("T-%d", len(s.journal.tickets)+1), open
+	if len(known) > 0 {
+		id = known[0].id
+		for _, other := range known[1:] {
+			fmt.Fprintf(s.out, "%s merged into %s\n", other.id, id)
+			if err := s.journal.append(entry{What: wasMerged, Ticket: other.id, Into: id}); err != nil {
+				return err
+			}
+		}
+		before = known[0].status
+	}
+	for _, e := range change.Events {
+		if t := s.journal.ticket(id); t != nil && t.incident == change.ID && slices.Contains(t.events, e.ID) {
+			continue
+		}
+		if err := s.journal.append(entry{What: hasEvent, Ticket: id, Incident: change.ID, Event: e.ID, Title: e.Title, Known: e.Acknowledged}); err != nil {
 			return err
 		}
 	}
-	if t.incident == incident && slices.Contains(t.events, e.ID) {
-		return nil
-	}
-	before := t.status
-	if err := s.journal.append(news); err != nil {
-		return err
-	}
-	if t.status != before {
-		fmt.Fprintf(s.out, "%s opened again: %s\n", t.id, e.Title)
+	switch t := s.journal.ticket(id); {
+	case len(known) == 0:
+		fmt.Fprintf(s.out, "%s opened: %s\n", id, t.title)
+	case t.status != before:
+		fmt.Fprintf(s.out, "%s opened again: %s\n", id, change.Events[len(change.Events)-1].Title)
 	}
 	return nil
 }
 
-// push tells the appliance about closed tickets. One that fails stays closing,
-// for the next pass, and does not keep the others waiting.
+// push reports closed tickets to the appliance. If one fails, it stays closing for
+// the next pass, and push continues with the others.
 func (s *syncer) push(ctx context.Context) error {
 	var failures []error
 	for _, t := range s.journal.tickets {
 		if t.status != closing {
 			continue
 		}
-		if err := s.tell(ctx, t); err != nil {
+		if err := s.report(ctx, t); err != nil {
 			failures = append(failures, fmt.Errorf("%s stays closing: %w", t.id, err))
 		}
 	}
 	return errors.Join(failures...)
 }
 
-// tell comments on every event that the incident has now, acknowledges them, and
-// believes neither before it has read it back.
-func (s *syncer) tell(ctx context.Context, t *ticket) error {
+// report comments on every event that the incident has now and acknowledges them.
+// It reads both back.
+func (s *syncer) report(ctx context.Context, t *ticket) error {
 	group, err := s.group(ctx, t)
-	if errors.Is(err, darktrace.ErrNotFound) { // The appliance has forgotten it.
+	if errors.Is(err, darktrace.ErrNotFound) { // The appliance has deleted it.
 		group, err = &darktrace.IncidentGroup{}, nil
 	}
 	if err != nil {
@@ -155,7 +158,7 @@ func (s *syncer) tell(ctx context.Context, t *ticket) error {
 	return s.journal.append(entry{What: wasTold, Ticket: t.id})
 }
 
-// group finds the incident of a ticket, by any of its events if it must.
+// group finds the incident of a ticket by its id, or else by one of its events.
 func (s *syncer) group(ctx context.Context, t *ticket) (group *darktrace.IncidentGroup, err error) {
 	for _, id := range append([]string{t.incident}, t.events...) {
 		if group, err = s.api.GetGroup(ctx, id); !errors.Is(err, darktrace.ErrNotFound) {
@@ -165,8 +168,8 @@ func (s *syncer) group(ctx context.Context, t *ticket) (group *darktrace.Inciden
 	return group, err
 }
 
-// comment comments on an event. Comments have no id, so that only a mark in the
-// text tells whether a pass that was killed had posted it.
+// comment comments on an event. Comments have no id, so only a mark in the text
+// shows whether a killed pass had posted it.
 func (s *syncer) comment(ctx context.Context, t *ticket, eventID string) error {
 	mark := fmt.Sprintf("[%s/%d]", t.id, t.closings)
 	comments, err := s.api.ListComments(ctx, eventID)

@@ -1,10 +1,10 @@
-// Command triage does an analyst's round: it tests the connection, lists the
-// incident events that matter, shows one in full with its incident, comments on
-// it, acknowledges it, and takes that back.
+// Command triage does the work of an analyst: it tests the connection, lists
+// important incident events, shows one in full with its incident, comments on it,
+// acknowledges it, and removes the acknowledgement.
 //
-// Without configuration it talks to a fake appliance of its own. With
-// DARKTRACE_URL and tokens in the environment it talks to that one, and changes
-// nothing unless -write says so.
+// Without configuration it uses a fake appliance inside the program, and says so.
+// With DARKTRACE_URL and tokens in the environment it uses that appliance, and
+// changes nothing without -write.
 package main
 
 import (
@@ -21,12 +21,12 @@ import (
 	"time"
 
 	"github.com/darktrace-go/darktrace"
-	"github.com/darktrace-go/darktrace/examples/internal/embedded"
+	"github.com/darktrace-go/darktrace/darktracetest"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:], os.Stdout)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "triage:", cell(err.Error()))
@@ -34,7 +34,7 @@ func main() {
 	}
 }
 
-// settings are what the flags say.
+// settings are the values of the flags.
 type settings struct {
 	minScore float64
 	since    time.Time
@@ -43,21 +43,22 @@ type settings struct {
 	write    bool
 }
 
-func run(ctx context.Context, args []string, out io.Writer) error {
-	s, err := parse(args, embedded.Real(), time.Now(), out)
+func run(ctx context.Context, args []string, out, stderr io.Writer) error {
+	url := os.Getenv("DARKTRACE_URL")
+	s, err := parse(args, url != "", time.Now(), out)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	appliance, err := embedded.Connect()
+	appliance, err := darktracetest.Connect(stderr, false, "")
 	if err != nil {
 		return err
 	}
 	defer appliance.Close()
 	if !s.json {
-		fmt.Fprintln(out, "Appliance  ", cell(appliance.Name))
+		fmt.Fprintln(out, "Appliance  ", cell(cmp.Or(url, "a fake one")))
 	}
 	return triage(ctx, appliance.Client, s, out)
 }
@@ -102,10 +103,10 @@ func parseSince(value string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, errors.New("neither an age such as 36h nor a date such as 2026-01-31")
+	return time.Time{}, errors.New("must be an age such as 36h or a date such as 2026-01-31")
 }
 
-// which says in words what is listed.
+// which describes the listed events in words.
 func (s settings) which() string {
 	if s.id != "" {
 		return "by the id " + s.id
@@ -113,7 +114,7 @@ func (s settings) which() string {
 	return fmt.Sprintf("since %s with a score of at least %g", s.since.UTC().Format("2006-01-02 15:04 UTC"), s.minScore)
 }
 
-// triage is the job.
+// triage runs all steps.
 func triage(ctx context.Context, client *darktrace.Client, s settings, out io.Writer) error {
 	if err := client.Ping(ctx); err != nil {
 		return err
@@ -145,8 +146,8 @@ func triage(ctx context.Context, client *darktrace.Client, s settings, out io.Wr
 	return acknowledge(ctx, client, event.ID, s.write, p)
 }
 
-// list returns the events to look at, the highest score first. An id that was
-// asked for, of an event or of an incident, overrides score and time.
+// list returns the selected events, the highest score first. An id of an event or
+// incident overrides score and time.
 func list(ctx context.Context, client *darktrace.Client, s settings) ([]*darktrace.IncidentEvent, error) {
 	options := &darktrace.EventListOptions{Start: s.since, MinScore: s.minScore, ExcludePinned: true, IncludeAcknowledged: true}
 	if s.id != "" {
@@ -154,7 +155,7 @@ func list(ctx context.Context, client *darktrace.Client, s settings) ([]*darktra
 		if err == nil {
 			return []*darktrace.IncidentEvent{event}, nil
 		}
-		if !errors.Is(err, darktrace.ErrNotFound) {
+		if !errors.Is(err, darktrace.ErrArgument) && !errors.Is(err, darktrace.ErrNotFound) { // It may be an incident's.
 			return nil, err
 		}
 		group, err := client.AIAnalyst.GetGroup(ctx, s.id)
@@ -179,7 +180,7 @@ func showGroup(ctx context.Context, client *darktrace.Client, event *darktrace.I
 	return nil
 }
 
-// comment shows the comments on an event, and if it may, adds one.
+// comment shows the comments on an event and, if write is set, adds one.
 func comment(ctx context.Context, client *darktrace.Client, eventID string, write bool, p printer) error {
 	comments, err := client.AIAnalyst.ListComments(ctx, eventID)
 	if err != nil {
@@ -197,8 +198,8 @@ func comment(ctx context.Context, client *darktrace.Client, eventID string, writ
 	return nil
 }
 
-// acknowledge acknowledges an event, shows that it is acknowledged, and takes
-// that back. It leaves alone what somebody else has acknowledged.
+// acknowledge acknowledges an event, shows that it is acknowledged, and removes the
+// acknowledgement. It does not touch an event that somebody else has acknowledged.
 func acknowledge(ctx context.Context, client *darktrace.Client, eventID string, write bool, p printer) error {
 	before, err := client.AIAnalyst.GetEvent(ctx, eventID)
 	if err != nil {
@@ -214,7 +215,7 @@ func acknowledge(ctx context.Context, client *darktrace.Client, eventID string, 
 		return err
 	}
 	after, err := client.AIAnalyst.GetEvent(ctx, eventID)
-	// Taken back whatever happened, an interrupt included.
+	// Remove it in any case, even after an interrupt.
 	if err := errors.Join(err, client.AIAnalyst.Unacknowledge(context.WithoutCancel(ctx), eventID)); err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func appliance(t *testing.T, opts ...darktracetest.Option) (*darktracetest.Serve
 
 func lastWeek() settings { return settings{since: time.Now().AddDate(0, 0, -7)} }
 
-// do runs the job and returns what it printed.
+// do runs triage and returns its output.
 func do(t *testing.T, srv *darktracetest.Server, s settings) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
@@ -36,7 +36,7 @@ func do(t *testing.T, srv *darktracetest.Server, s settings) (string, error) {
 	return out.String(), err
 }
 
-// writes lists the paths of the requests that were no reads.
+// writes lists the paths of the requests that were not reads.
 func writes(srv *darktracetest.Server) []string {
 	paths := []string{}
 	for _, r := range srv.Requests() {
@@ -49,8 +49,9 @@ func writes(srv *darktracetest.Server) []string {
 
 func TestEmbedded(t *testing.T) {
 	t.Setenv("DARKTRACE_URL", "")
-	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), nil, &out))
+	var out, stderr bytes.Buffer
+	require.NoError(t, run(t.Context(), nil, &out, &stderr))
+	assert.Contains(t, stderr.String(), "a fake appliance with invented incidents")
 	assert.Contains(t, out.String(), "night.shift", "the comment that was there")
 	assert.Contains(t, out.String(), "api.user", "the comment that was posted")
 	assert.Regexp(t, `before +no\n +after Acknowledge +yes\n +after Unacknowledge +no\n$`, out.String())
@@ -72,7 +73,7 @@ func TestWholeJob(t *testing.T) {
 		}
 	}
 	assert.Contains(t, out, "24 incident events")
-	for _, want := range []string{best.ID, best.Title, srv.URL, best.MITRETactics[0], best.RelatedBreaches[0].ModelName} {
+	for _, want := range []string{best.ID, best.Title, srv.URL, best.MITRETactics[0].Name(), best.RelatedBreaches[0].ModelName} {
 		assert.Contains(t, out, want)
 	}
 	assert.Equal(t, []string{"/aianalyst/incident/comments", "/aianalyst/acknowledge", "/aianalyst/unacknowledge"}, writes(srv))

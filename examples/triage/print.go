@@ -10,7 +10,7 @@ import (
 	"github.com/darktrace-go/darktrace"
 )
 
-// printer lays out what the job finds for people.
+// printer prints the results as text.
 type printer struct{ out io.Writer }
 
 func (p printer) line(text string)  { fmt.Fprintln(p.out, text) }
@@ -51,7 +51,7 @@ func (p printer) event(e *darktrace.IncidentEvent, link string) {
 		[]string{"incident", fmt.Sprintf("%s, %s, score %s", e.CurrentGroup, e.GroupCategory, score(e.GroupScore))},
 		[]string{"score", fmt.Sprintf("%s, %s", score(e.AIAScore), e.Category)},
 		[]string{"created", minute(e.CreatedAt)},
-		[]string{"MITRE tactics", orNone(strings.Join(e.MITRETactics, ", "))},
+		[]string{"MITRE tactics", orNone(names(e.MITRETactics))},
 		[]string{"link", link})
 
 	p.title("Summary")
@@ -105,7 +105,7 @@ func (p printer) group(g *darktrace.IncidentGroup, link string) {
 		[]string{"activity", minute(g.Start) + " – " + minute(g.End)},
 		[]string{"active", yesNo(g.Active)},
 		[]string{"devices", fmt.Sprint(len(g.Devices))},
-		[]string{"MITRE tactics", orNone(strings.Join(g.MITRETactics, ", "))},
+		[]string{"MITRE tactics", orNone(names(g.MITRETactics))},
 		[]string{"link", link})
 	var rows [][]string
 	for _, e := range g.Events {
@@ -130,7 +130,7 @@ func (p printer) section(title string, rows [][]string) {
 	p.rows(rows...)
 }
 
-// cell makes one line of a text, and takes out what could steer a terminal:
+// cell returns a text on one line, without characters that control a terminal:
 // titles and names come from the network that is being attacked.
 func cell(text string) string {
 	return strings.Map(func(r rune) rune {
@@ -166,8 +166,7 @@ func wrap(paragraph string, width int) string {
 	return strings.TrimPrefix(b.String(), "\n")
 }
 
-// device names what an event is about: its first device, or for a mail its
-// sender.
+// device names the first device of an event, or the sender of an e-mail.
 func device(e *darktrace.IncidentEvent) string {
 	switch {
 	case len(e.BreachDevices) > 0:
@@ -188,7 +187,7 @@ func minute(m darktrace.Millis) string {
 
 func score(s darktrace.Score) string { return fmt.Sprintf("%.1f", float64(s)) }
 
-// column is a score that lines up with those above and below it.
+// column is a score as text of a fixed width.
 func column(s darktrace.Score) string { return fmt.Sprintf("%5.1f", float64(s)) }
 
 func orNone(text string) string {
@@ -215,4 +214,12 @@ func yesNo(b bool) string {
 		return "yes"
 	}
 	return "no"
+}
+
+func names(tactics []darktrace.Tactic) string {
+	var names []string
+	for _, tactic := range tactics {
+		names = append(names, tactic.Name())
+	}
+	return strings.Join(names, ", ")
 }

@@ -3,12 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/hex"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -87,7 +87,7 @@ func (p *program) output(name string) []string {
 	require.NoError(p.t, err)
 	var ids []string
 	lines := strings.SplitAfter(string(data), "\n")
-	for _, line := range lines[:len(lines)-1] { // What the last one has no end of was not printed.
+	for _, line := range lines[:len(lines)-1] { // An incomplete last line does not count.
 		var change darktrace.EventChange
 		require.NoError(p.t, json.Unmarshal([]byte(line), &change), line)
 		ids = append(ids, change.Event.ID)
@@ -95,27 +95,27 @@ func (p *program) output(name string) []string {
 	return ids
 }
 
-// kept returns the ids that the checkpoint remembers.
-func (p *program) kept() map[string]bool {
-	kept := map[string]bool{}
+// kept returns the hashes of ids in the checkpoint; see docs/feed.md.
+func (p *program) kept() map[[8]byte]bool {
+	kept := map[[8]byte]bool{}
 	data, err := os.ReadFile(p.checkpoint())
 	if errors.Is(err, os.ErrNotExist) {
 		return kept
 	}
 	require.NoError(p.t, err)
-	var checkpoint struct {
-		Seen []struct{ IDs struct{ UUIDs string } }
-	}
+	var checkpoint struct{ Seen []struct{ IDs []byte } }
 	require.NoError(p.t, json.Unmarshal(data, &checkpoint))
 	for _, bucket := range checkpoint.Seen {
-		raw, err := base64.StdEncoding.DecodeString(bucket.IDs.UUIDs)
-		require.NoError(p.t, err)
-		for uuid := range slices.Chunk(raw, 16) {
-			digits := hex.EncodeToString(uuid)
-			kept[strings.Join([]string{digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]}, "-")] = true
+		for hash := range slices.Chunk(bucket.IDs, 8) {
+			kept[[8]byte(hash)] = true
 		}
 	}
 	return kept
+}
+
+func hashOf(id string) [8]byte {
+	sum := sha256.Sum256([]byte(id))
+	return [8]byte(sum[:8])
 }
 
 // TestKill kills the program again and again. Nothing may be lost, and nothing
@@ -151,14 +151,14 @@ func TestKill(t *testing.T) {
 	t.Logf("%d events, %d of them repeated in %d kills", p.events, repeated, kills)
 }
 
-// check compares what a program printed with what was kept when it began, and
-// counts what was printed before: by a program that was killed between printing
-// and keeping.
-func (p *program) check(output string, kept map[string]bool) (repeated int) {
+// check compares the output of a program with the checkpoint with which it began.
+// It counts the lines that were printed before, by a program that was killed
+// between printing and saving.
+func (p *program) check(output string, kept map[[8]byte]bool) (repeated int) {
 	ids := p.output(output)
 	require.Len(p.t, slices.Compact(slices.Sorted(slices.Values(ids))), len(ids), "%s: something comes twice", output)
 	for _, id := range ids {
-		require.False(p.t, kept[id], "%s: %s was kept, and comes again", output, id)
+		require.False(p.t, kept[hashOf(id)], "%s: %s was kept, and comes again", output, id)
 		if p.printed[id] {
 			repeated++
 		}
@@ -189,10 +189,10 @@ func TestInterrupt(t *testing.T) {
 
 func TestOnce(t *testing.T) {
 	t.Setenv("DARKTRACE_URL", "")
-	args := []string{"-once", "-since", "200h", "-min-score", "50", "-checkpoint", filepath.Join(t.TempDir(), "seen.json")}
+	args := []string{"-fake", "-once", "-since", "200h", "-min-score", "50", "-checkpoint", filepath.Join(t.TempDir(), "seen.json")}
 	var first, second bytes.Buffer
-	require.NoError(t, run(t.Context(), args, &first))
-	require.NoError(t, run(t.Context(), args, &second))
+	require.NoError(t, run(t.Context(), args, &first, io.Discard))
+	require.NoError(t, run(t.Context(), args, &second, io.Discard))
 	lines := strings.SplitAfter(first.String(), "\n")
 	require.Greater(t, len(lines), 3)
 	for _, line := range lines[:len(lines)-1] {
@@ -204,7 +204,27 @@ func TestOnce(t *testing.T) {
 	assert.Empty(t, second.String())
 }
 
-// brokenPipe is an output that nobody reads any more.
+// The line of cron in an environment that names no appliance.
+func TestInventedEventsAreNotKeptUnasked(t *testing.T) {
+	t.Setenv("DARKTRACE_URL", "")
+	checkpoint := filepath.Join(t.TempDir(), "seen.json")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-once", "-checkpoint", checkpoint) //nolint:gosec // The test itself.
+	cmd.Env = []string{asProgram + "=1"}
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	require.Error(t, cmd.Run())
+	assert.Empty(t, out.String())
+	assert.Regexp(t, `^watch: .*DARKTRACE_URL names no appliance.*-fake.*\n$`, stderr.String())
+	assert.NoFileExists(t, checkpoint)
+
+	var fake bytes.Buffer
+	out.Reset()
+	require.NoError(t, run(t.Context(), []string{"-once", "-since", "200h"}, &out, &fake))
+	assert.Contains(t, fake.String(), "a fake appliance with invented incidents")
+	assert.NotEmpty(t, out.String())
+}
+
+// brokenPipe is an output that is closed.
 type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
@@ -213,15 +233,15 @@ func TestErrors(t *testing.T) {
 	t.Setenv("DARKTRACE_URL", "")
 	checkpoint := filepath.Join(t.TempDir(), "seen.json")
 	for _, once := range []string{"-once", "-once=false"} {
-		require.ErrorContains(t, run(t.Context(), []string{once, "-since", "200h", "-checkpoint", checkpoint}, brokenPipe{}), "broken pipe")
-		require.ErrorContains(t, run(t.Context(), []string{once, "-checkpoint", t.TempDir()}, brokenPipe{}), "checkpoint")
-		require.ErrorIs(t, run(t.Context(), []string{once, "-min-score", "101"}, brokenPipe{}), darktrace.ErrArgument)
+		require.ErrorContains(t, run(t.Context(), []string{once, "-fake", "-since", "200h", "-checkpoint", checkpoint}, brokenPipe{}, io.Discard), "broken pipe")
+		require.ErrorContains(t, run(t.Context(), []string{once, "-fake", "-checkpoint", t.TempDir()}, brokenPipe{}, io.Discard), "checkpoint")
+		require.ErrorIs(t, run(t.Context(), []string{once, "-min-score", "101"}, brokenPipe{}, io.Discard), darktrace.ErrArgument)
 	}
-	require.ErrorContains(t, run(t.Context(), []string{"news"}, brokenPipe{}), "news")
+	require.ErrorContains(t, run(t.Context(), []string{"news"}, brokenPipe{}, io.Discard), "news")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.NoError(t, run(ctx, nil, brokenPipe{}), "ending it is no error")
+	require.NoError(t, run(ctx, nil, brokenPipe{}, io.Discard), "ending it is not an error")
 	t.Setenv("DARKTRACE_URL", "https://darktrace.example.com")
 	t.Setenv("DARKTRACE_PUBLIC_TOKEN", "")
-	require.ErrorIs(t, run(t.Context(), nil, brokenPipe{}), darktrace.ErrArgument)
+	require.ErrorIs(t, run(t.Context(), nil, brokenPipe{}, io.Discard), darktrace.ErrArgument)
 }

@@ -1,4 +1,4 @@
-// Command outside is a program as others write it, in a module of its own: it
+// Command outside is a program in a separate module, as users write it. It
 // acknowledges an event on a fake appliance.
 package main
 

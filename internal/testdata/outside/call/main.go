@@ -1,5 +1,5 @@
-// Command call does what floor does, with the SDK's request path but without
-// its typed objects.
+// Command call does the work of floor with the SDK's request path, but without its
+// typed objects.
 package main
 
 import (

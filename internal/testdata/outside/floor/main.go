@@ -1,5 +1,5 @@
-// Command floor fetches events with net/http and encoding/json alone: what the
-// binary of any client weighs.
+// Command floor fetches events with net/http and encoding/json alone. Its size is
+// the least that the binary of any client has.
 package main
 
 import (

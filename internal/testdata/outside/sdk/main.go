@@ -1,4 +1,4 @@
-// Command sdk does what floor does, with the SDK as it is meant to be used.
+// Command sdk does the work of floor, with the SDK used as intended.
 package main
 
 import (

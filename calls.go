@@ -1,0 +1,364 @@
+package darktrace
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+
+	"github.com/google/go-querystring/query"
+)
+
+// The typed methods call the functions below. opts is nil or a pointer to a struct
+// with url tags. The pointer may be nil. Its type may have a method check.
+
+// checker is implemented by options that can be invalid.
+type checker interface{ check() error }
+
+// valuesOf checks options and returns them as they are sent.
+func valuesOf(opts any) (url.Values, error) {
+	if opts == nil {
+		return nil, nil
+	}
+	if v := reflect.ValueOf(opts); v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, nil
+	}
+	if c, ok := opts.(checker); ok {
+		if err := c.check(); err != nil {
+			return nil, err
+		}
+	}
+	values, _ := query.Values(opts) // It fails only for values that are not structs.
+	return values, nil
+}
+
+// encodeOptions encodes options as a query.
+func encodeOptions(opts any) (string, error) {
+	values, err := valuesOf(opts)
+	return encodeQuery(values), err
+}
+
+// getList returns the objects of a list.
+func getList[T any, P readable[T]](ctx context.Context, c *core, path string, opts any) ([]*T, error) {
+	return collect(getEach[T, P](ctx, c, path, opts))
+}
+
+// getEach streams the objects of a list: each is yielded as soon as it has
+// arrived. An error is yielded last, with a nil object.
+func getEach[T any, P readable[T]](ctx context.Context, c *core, path string, opts any) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		query, err := encodeOptions(opts)
+		if err == nil {
+			err = stream(ctx, c, path, query, decoderOf[T, P](ctx), func(v *T) bool { return yield(v, nil) })
+		}
+		if err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// getOne returns an object, or the first one of a list.
+func getOne[T any, P readable[T]](ctx context.Context, c *core, path string, opts any) (*T, error) {
+	query, err := encodeOptions(opts)
+	if err != nil {
+		return nil, err
+	}
+	return object(first(ctx, c, &call{method: http.MethodGet, path: path, query: query}, objectOf[T, P](ctx), anyElement))
+}
+
+// post sends a request with a body and returns the object of its response, or
+// the first one of a list.
+func post[T any, P readable[T]](ctx context.Context, c *core, r *Request) (*T, error) {
+	k, err := r.call()
+	if err != nil {
+		return nil, err
+	}
+	return object(first(ctx, c, k, objectOf[T, P](ctx), anyElement))
+}
+
+// postList sends a request with a body and returns the objects of a list.
+func postList[T any, P readable[T]](ctx context.Context, c *core, r *Request) ([]*T, error) {
+	reply, err := c.call(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	list := []*T{}
+	err = decodeReply(ctx, reply, decoderOf[T, P](ctx), func(v *T) bool {
+		list = append(list, v)
+		return true
+	})
+	reply.done(err)
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// oneOrNone is post for requests whose empty response means that nothing was
+// found.
+func oneOrNone[T any, P readable[T]](ctx context.Context, c *core, r *Request) (*T, error) {
+	reply, err := c.call(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if len(bytes.TrimSpace(reply.data)) == 0 {
+		reply.done(nil)
+		return new(T), nil
+	}
+	found, err := firstOf(ctx, reply, objectOf[T, P](ctx), anyElement)
+	return object(found, reply, err)
+}
+
+// getInto decodes a response into out, which is not an object of this package.
+func getInto(ctx context.Context, c *core, path string, opts, out any) error {
+	values, err := valuesOf(opts)
+	if err != nil {
+		return err
+	}
+	return c.do(ctx, &Request{Path: path, Query: values}, out)
+}
+
+// getTexts returns the elements of a list of texts.
+func getTexts(ctx context.Context, c *core, path string, opts any) ([]string, error) {
+	var list []json.RawMessage
+	if err := getInto(ctx, c, path, opts, &list); err != nil {
+		return nil, err
+	}
+	texts := make([]string, len(list))
+	for i, element := range list {
+		texts[i] = RawJSON(element).Text()
+	}
+	return texts, nil
+}
+
+// call sends a request that is not streamed.
+func (c *core) call(ctx context.Context, r *Request) (*reply, error) {
+	k, err := r.call()
+	if err != nil {
+		return nil, err
+	}
+	return c.send(ctx, k)
+}
+
+func anyElement[T any](*T) bool { return true }
+
+// object returns an error in place of a nil object: the response was not
+// understood.
+func object[T any](v *T, r *reply, err error) (*T, error) {
+	if v == nil && err == nil {
+		err = r.undecoded(errors.New("the response contains no object"))
+	}
+	r.done(err)
+	return v, err
+}
+
+// first returns the first object of a response for which wanted returns true; nil
+// if there is none. An appliance that ignores an unknown parameter returns other
+// objects.
+func first[T any](ctx context.Context, c *core, k *call, decode elementDecoder[T], wanted func(*T) bool) (found *T, r *reply, err error) {
+	if r, err = c.send(ctx, k); err != nil {
+		return nil, nil, err
+	}
+	if found, err = firstOf(ctx, r, decode, wanted); err != nil {
+		return nil, nil, err
+	}
+	return found, r, nil
+}
+
+func firstOf[T any](ctx context.Context, r *reply, decode elementDecoder[T], wanted func(*T) bool) (found *T, err error) {
+	err = decodeReply(ctx, r, decode, func(v *T) bool {
+		if found == nil && wanted(v) {
+			found = v
+		}
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// lookUp is first for an object that must exist: if there is none, it returns
+// ErrNotFound.
+func lookUp[T any](ctx context.Context, c *core, k *call, decode elementDecoder[T], id string, wanted func(*T) bool) (*T, error) {
+	found, r, err := first(ctx, c, k, decode, wanted)
+	r.done(nil)
+	if found == nil && err == nil {
+		err = r.failed(ErrNotFound, "no object with id "+id, nil)
+	}
+	return found, err
+}
+
+// stream sends a GET request and yields the elements of its response as they
+// arrive.
+func stream[T any](ctx context.Context, c *core, path, query string, decode elementDecoder[T], yield func(*T) bool) error {
+	reply, err := c.send(ctx, &call{method: http.MethodGet, path: path, query: query, stream: true})
+	if err != nil {
+		return err
+	}
+	err = decodeReply(ctx, reply, decode, yield)
+	reply.finish(err)
+	return err
+}
+
+// decodeReply yields the elements of a reply. Elements that are not objects are
+// skipped and logged.
+func decodeReply[T any](ctx context.Context, r *reply, decode elementDecoder[T], yield func(*T) bool) error {
+	cancelled := false
+	var body io.Reader = r
+	if !r.call.stream {
+		body = whole(ctx, r.data)
+	}
+	err := decodeStream(body, decode, func(i int) {
+		r.client.log(ctx, slog.LevelWarn, "darktrace: skipped an element that is not an object", r.call, "element", i)
+	}, func(v *T) bool {
+		if cancelled = ctx.Err() != nil; cancelled {
+			return false
+		}
+		return yield(v)
+	})
+	switch {
+	case cancelled, err != nil && ctx.Err() != nil:
+		return r.broken(ErrConnection, "", contextError(ctx))
+	case errors.Is(err, errOverspent):
+		return r.broken(ErrTooLarge, "", err)
+	case err != nil:
+		return r.undecoded(err)
+	}
+	return nil
+}
+
+// whole returns a reader of data, a complete response. Parsing can be cancelled if
+// it takes long.
+func whole(ctx context.Context, data []byte) io.Reader {
+	body := bytes.NewBuffer(data) // which the parser does not copy
+	if quick(data) {
+		return body
+	}
+	return cancellable{ctx, body}
+}
+
+func quick(data []byte) bool { return len(data) <= 1<<20 }
+
+type cancellable struct {
+	ctx  context.Context
+	data *bytes.Buffer
+}
+
+func (c cancellable) Read(p []byte) (int, error) {
+	const often = 64 << 10
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.data.Read(p[:min(len(p), often)])
+}
+
+// byID returns a look-up by id. It saves the cost of encoding options.
+func (c *core) byID(path, key, id string) *call {
+	rest := "includeacknowledged=true"
+	if c.locale != "" {
+		rest += "&locale=" + string(c.locale)
+	}
+	query := rest + "&" + key + "=" + id
+	if key == "groupid" { // Keys are sent sorted.
+		query = "groupid=" + id + "&" + rest
+	}
+	return &call{method: http.MethodGet, path: path, query: query}
+}
+
+// list is a list endpoint, and what to request from it: everything that the query
+// matches, or certain ids.
+type list[T any] struct {
+	path   string
+	query  map[string][]string
+	decode elementDecoder[T]
+	key    string                           // the parameter that holds ids
+	ids    []string                         // the ids to request; empty = everything that matches
+	names  func(*T) (id string, _ []string) // an element's identity, and the ids that select it
+}
+
+// idsPerRequest keeps a URL shorter than the limits of proxies.
+const idsPerRequest = 50
+
+// each yields every element once. It sends ids as comma lists. Ids that a list does
+// not return are requested one by one, since not every appliance accepts lists.
+func (l *list[T]) each(ctx context.Context, c *core, yield func(*T) bool) error {
+	if len(l.ids) == 0 {
+		return l.stream(ctx, c, yield)
+	}
+	missing, seen := map[string]bool{}, map[string]bool{}
+	stopped := false
+	request := func(ids ...string) error {
+		l.query[l.key] = []string{strings.Join(ids, ",")}
+		return l.stream(ctx, c, func(element *T) bool {
+			id, names := l.names(element)
+			for _, name := range names {
+				delete(missing, name)
+			}
+			if seen[id] {
+				return true
+			}
+			seen[id] = true
+			stopped = !yield(element)
+			return !stopped
+		})
+	}
+	ids := unique(l.ids)
+	for _, id := range ids {
+		missing[id] = true
+	}
+	for begin := 0; begin < len(ids); begin += idsPerRequest {
+		chunk := ids[begin:min(begin+idsPerRequest, len(ids))]
+		if err := request(chunk...); stopped || err != nil && (len(chunk) == 1 || !errors.Is(err, ErrInput)) {
+			return err
+		}
+		for _, id := range chunk {
+			if len(chunk) == 1 || !missing[id] {
+				continue
+			}
+			if err := request(id); stopped || err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// stream sends one request and yields the elements of its response.
+func (l *list[T]) stream(ctx context.Context, c *core, yield func(*T) bool) error {
+	return stream(ctx, c, l.path, encodeQuery(l.query), l.decode, yield)
+}
+
+// collect returns the elements as a list. If there is an error, it returns the
+// elements before it as well.
+func collect[T any](elements iter.Seq2[*T, error]) ([]*T, error) {
+	list := []*T{}
+	for element, err := range elements {
+		if err != nil {
+			if len(list) == 0 {
+				return nil, err
+			}
+			return list, err
+		}
+		list = append(list, element)
+	}
+	return list, nil
+}
+
+// pathOf builds an escaped path of segments.
+func pathOf(segments ...any) string {
+	var b strings.Builder
+	for _, segment := range segments {
+		b.WriteByte('/')
+		b.WriteString(url.PathEscape(fmt.Sprint(segment)))
+	}
+	return b.String()
+}

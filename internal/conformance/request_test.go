@@ -1,0 +1,109 @@
+package conformance_test
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/darktrace-go/darktrace"
+)
+
+func TestDoOnTheWire(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		request darktrace.Request
+		want    string
+	}{
+		{darktrace.Request{Path: "/status"}, "GET /status"},
+		{darktrace.Request{Path: "/status", Query: url.Values{}}, "GET /status"},
+		{darktrace.Request{Method: "HEAD", Path: "/"}, "HEAD /"},
+		{darktrace.Request{Path: "/search/a%2Fb=="}, "GET /search/a%2Fb=="},
+		{darktrace.Request{Path: "/it's(here)!*"}, "GET /it's(here)!*"},
+		{darktrace.Request{Path: "/d", Query: url.Values{"b": {"2", "1"}, "a": {"x,y:z/*@~._-"}}}, "GET /d?a=x,y:z/*@~._-&b=2&b=1"},
+		{darktrace.Request{Path: "/d", Query: url.Values{"q q": {"a b+c&d=e?f#g%h\"<ü>"}}}, "GET /d?q%20q=a%20b%2Bc%26d%3De%3Ff%23g%25h%22%3C%C3%BC%3E"},
+		{darktrace.Request{Path: "/d", Query: url.Values{"crlf": {"a\r\nb"}}}, "GET /d?crlf=a%0D%0Ab"},
+		{darktrace.Request{Method: "POST", Path: "/tags", Form: url.Values{"tag": {"Lab Bench,ü"}, "did": {"7"}}}, "POST /tags did=7&tag=Lab+Bench%2C%C3%BC"},
+		{darktrace.Request{Method: "POST", Path: "/tags", Query: url.Values{"responsedata": {"name"}}, JSON: map[string]any{"name": "Ł & 𝛑"}}, `POST /tags?responsedata=name {"name":"\u0141 \u0026 \ud835\uded1"}`},
+		{darktrace.Request{Method: "DELETE", Path: "/tags/7"}, "DELETE /tags/7"},
+	} {
+		r := responding(200, "{}")
+		require.NoError(t, newClient(t, r).Do(t.Context(), &test.request, nil))
+		assert.Equal(t, []string{test.want}, r.lines())
+	}
+}
+
+func TestDoRefuses(t *testing.T) {
+	t.Parallel()
+	r := responding(200, "{}")
+	client := newClient(t, r)
+	for _, test := range []struct {
+		request *darktrace.Request
+		want    string
+	}{
+		{nil, "request is nil"},
+		{&darktrace.Request{Method: "get", Path: "/a"}, `Request.Method is "get", which is not an HTTP method in capitals`},
+		{&darktrace.Request{Method: "GET /x", Path: "/a"}, `Request.Method is "GET /x", which is not an HTTP method in capitals`},
+		{&darktrace.Request{Path: ""}, `Request.Path must begin with a slash: ""`},
+		{&darktrace.Request{Path: "https://other.example/a"}, `Request.Path must begin with a slash: "https://other.example/a"`},
+		{&darktrace.Request{Path: "/a?b"}, `Request.Path must be an escaped path without a query: "/a?b"`},
+		{&darktrace.Request{Path: "/a#b"}, `Request.Path must be an escaped path without a query: "/a#b"`},
+		{&darktrace.Request{Path: "/a b"}, `Request.Path must be an escaped path without a query: "/a b"`},
+		{&darktrace.Request{Path: "/a\r\nb"}, `Request.Path must be an escaped path without a query: "/a\r\nb"`},
+		{&darktrace.Request{Path: "/é"}, `Request.Path must be an escaped path without a query: "/é"`},
+		{&darktrace.Request{Path: `/a\..\b`}, `Request.Path must be an escaped path without a query: "/a\\..\\b"`},
+		{&darktrace.Request{Path: "/a/../b"}, `Request.Path has a dot segment: "/a/../b"`},
+		{&darktrace.Request{Path: "/a/./b"}, `Request.Path has a dot segment: "/a/./b"`},
+		{&darktrace.Request{Path: "/a/%2e%2E/b"}, `Request.Path has a dot segment: "/a/%2e%2E/b"`},
+		{&darktrace.Request{Path: "/a%0d%0ab"}, `Request.Path contains an escaped line break: "/a%0d%0ab"`},
+		{&darktrace.Request{Path: "/a%zz"}, `Request.Path is not escaped properly: invalid URL escape "%zz"`},
+		{&darktrace.Request{Path: "/a", Header: http.Header{"X": {"a\r\nb"}}}, "Request.Header has a line break or control character in the value of X"},
+		{&darktrace.Request{Path: "/a", Header: http.Header{"Dtapi-Date": {"now"}}}, "Request.Header can't set Dtapi-Date, which the client sets"},
+		{&darktrace.Request{Path: "/a", Header: http.Header{"A\nB": {"x"}}}, `Request.Header has a key that is not a header name: "A\nB"`},
+		{&darktrace.Request{Method: "POST", Path: "/a", Form: url.Values{}, JSON: 1}, "Request has both Form and JSON"},
+		{&darktrace.Request{Path: "/a", JSON: 1}, "Request has a body, which GET can't have"},
+		{&darktrace.Request{Method: "POST", Path: "/a", JSON: math.Inf(1)}, "Request.JSON can't be encoded: json: unsupported value: +Inf"},
+	} {
+		err := client.Do(t.Context(), test.request, nil)
+		require.ErrorIs(t, err, darktrace.ErrArgument, test.want)
+		assert.EqualError(t, err, "darktrace: invalid argument: "+test.want)
+	}
+	assert.Empty(t, r.all(), "something was sent")
+}
+
+func TestDoDecodes(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, responding(200, ` {"version":"7.1"}`))
+	status := &darktrace.Request{Path: "/status"}
+	var typed struct{ Version string }
+	require.NoError(t, client.Do(t.Context(), status, &typed))
+	assert.Equal(t, "7.1", typed.Version)
+	var data []byte
+	require.NoError(t, client.Do(t.Context(), status, &data))
+	assert.Equal(t, ` {"version":"7.1"}`, string(data))
+	var buffer bytes.Buffer
+	require.NoError(t, client.Do(t.Context(), status, &buffer))
+	assert.Equal(t, ` {"version":"7.1"}`, buffer.String())
+	require.NoError(t, client.Do(t.Context(), status, nil))
+	require.ErrorIs(t, client.Do(t.Context(), status, new(int)), darktrace.ErrDecode)
+
+	full := errors.New("disk full")
+	err := client.Do(t.Context(), status, failingWriter{full})
+	require.ErrorIs(t, err, full)
+	require.EqualError(t, err, "darktrace: GET /status: writing the response: disk full")
+
+	post := &darktrace.Request{Method: "POST", Path: "/tags", JSON: map[string]string{"name": "Lab"}}
+	require.NoError(t, newClient(t, responding(204, "")).Do(t.Context(), post, &typed))
+	err = newClient(t, responding(200, "{}")).Do(t.Context(), post, new(int))
+	require.ErrorIs(t, err, darktrace.ErrOutcomeUnknown)
+	require.ErrorContains(t, err, "response not understood: cannot unmarshal object into Go value of type int")
+}
+
+type failingWriter struct{ err error }
+
+func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
