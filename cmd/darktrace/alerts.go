@@ -1,0 +1,111 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/darktrace-go/darktrace"
+)
+
+// alerts lists model alerts by the time at which they were created.
+func alerts(ctx context.Context, j *job) error {
+	until := j.until
+	if until.IsZero() {
+		until = j.now()
+	}
+	found := j.client.ModelBreaches.All(ctx, &darktrace.BreachListOptions{
+		Start: j.since, End: until, CreationTime: true, DID: j.deviceID, MinScore: j.minScore / 100,
+		IncludeAcknowledged: j.all, IncludeBreachURL: true,
+	})
+	return list(j, "alerts", found, alertColumns)
+}
+
+var alertColumns = []column[*darktrace.ModelBreach]{
+	{"CREATED (UTC)", func(b *darktrace.ModelBreach) string { return minute(b.CreationTime) }},
+	{"SCORE", func(b *darktrace.ModelBreach) string { return score(alertScore(b)) }},
+	{"CATEGORY", func(b *darktrace.ModelBreach) string { return string(alertCategory(b)) }},
+	{"MODEL", func(b *darktrace.ModelBreach) string { return short(b.Model.Name(), 60) }},
+	{"DEVICE", func(b *darktrace.ModelBreach) string { return short(alertDevice(b), 36) }},
+	{"ID", func(b *darktrace.ModelBreach) string { return fmt.Sprint(b.PBID) }},
+}
+
+// alertScore is the score of an alert from 0 to 100, which old appliances do not
+// send.
+func alertScore(b *darktrace.ModelBreach) darktrace.Score {
+	if b.PercentScore != 0 {
+		return b.PercentScore
+	}
+	return b.Score.Percent()
+}
+
+// alertCategory is the category that the alert's model had at the time.
+func alertCategory(b *darktrace.ModelBreach) darktrace.Category {
+	for _, model := range []*darktrace.Model{b.Model.Then, b.Model.Now} {
+		if model != nil {
+			return model.EffectiveCategory()
+		}
+	}
+	return ""
+}
+
+// alertDevice names the device of an alert; "" for one about the system itself.
+func alertDevice(b *darktrace.ModelBreach) string {
+	if b.Device == nil || b.Device.DID == -1 {
+		return ""
+	}
+	return b.Device.Name()
+}
+
+// alertState is whether an alert is acknowledged, as text; "" = unknown.
+func alertState(b *darktrace.ModelBreach) string {
+	switch {
+	case b.Acknowledged == nil:
+		return ""
+	case *b.Acknowledged:
+		return "acknowledged"
+	default:
+		return "open"
+	}
+}
+
+// showAlert prints a model alert in full.
+func showAlert(ctx context.Context, j *job, pbid int64) error {
+	alert, err := j.client.ModelBreaches.Get(ctx, pbid)
+	if err != nil {
+		return err
+	}
+	comments, err := j.client.ModelBreaches.ListComments(ctx, pbid)
+	if err != nil {
+		return err
+	}
+	if !j.out.table() {
+		return j.out.object(struct {
+			Alert    *darktrace.ModelBreach     `json:"alert"`
+			Comments []*darktrace.BreachComment `json:"comments"`
+		}{alert, comments})
+	}
+	j.out.section(alert.Model.Name(),
+		[]string{"id", fmt.Sprint(alert.PBID)},
+		[]string{"score", oneDecimal(alertScore(alert))},
+		[]string{"category", string(alertCategory(alert))},
+		[]string{"activity", minute(alert.Time) + " UTC"},
+		[]string{"created", minute(alert.CreationTime) + " UTC"},
+		[]string{"device", alertDevice(alert)},
+		[]string{"state", alertState(alert)},
+		[]string{"link", j.client.BreachURL(alert.PBID)})
+	description := ""
+	for _, model := range []*darktrace.Model{alert.Model.Now, alert.Model.Then} {
+		if model != nil {
+			description = cmp.Or(model.Description, description)
+		}
+	}
+	j.out.section("What the model looks for", paragraphs(strings.ReplaceAll(description, `\n`, "\n"))...)
+	var rows [][]string
+	for _, c := range comments {
+		rows = append(rows, []string{minute(c.Time), c.Username, c.Message})
+	}
+	j.out.section("Comments", rows...)
+	return nil
+}
