@@ -30,7 +30,7 @@ func api(w io.Writer, patterns []string) error {
 	return nil
 }
 
-// describer gathers the lines of one package.
+// describer collects the lines of one package.
 type describer struct {
 	pkg   *types.Package
 	lines []string

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/tools/go/packages"
 )
 
-// docs lists every exported name that has no comment of its own: packages,
-// functions, methods, types, constants, variables, struct fields and the
-// methods of interfaces. A comment above a group does not count for its parts.
+// docs lists every exported name without a comment: packages, functions, methods,
+// types, constants, variables, struct fields and the methods of interfaces. A
+// comment above a group does not count for its parts.
 func docs(w io.Writer, patterns []string) error {
 	pkgs, err := load(patterns)
 	if err != nil {
@@ -29,7 +29,7 @@ func docs(w io.Writer, patterns []string) error {
 	return report(w, "undocumented names and broken doc links", findings)
 }
 
-// docChecker gathers the findings of one package.
+// docChecker collects the findings of one package.
 type docChecker struct {
 	fset     *token.FileSet
 	findings []string
@@ -40,7 +40,7 @@ func (c *docChecker) add(pos token.Pos, format string, args ...any) {
 	c.findings = append(c.findings, fmt.Sprintf("%s:%d: %s", filepath.Base(p.Filename), p.Line, fmt.Sprintf(format, args...)))
 }
 
-// need reports an exported name for which no comment has any text.
+// need reports an exported name if all its comments are empty.
 func (c *docChecker) need(kind string, name *ast.Ident, comments ...*ast.CommentGroup) {
 	if name.IsExported() && !slices.ContainsFunc(comments, func(g *ast.CommentGroup) bool { return g.Text() != "" }) {
 		c.add(name.Pos(), "%s %s has no comment", kind, name.Name)
@@ -68,7 +68,7 @@ func (c *docChecker) pkg(p *packages.Package) {
 	c.links(p)
 }
 
-// receiverExported is true for plain functions too.
+// receiverExported also returns true for functions without a receiver.
 func receiverExported(f *ast.FuncDecl) bool {
 	if f.Recv == nil {
 		return true
@@ -89,7 +89,7 @@ func receiverExported(f *ast.FuncDecl) bool {
 }
 
 func (c *docChecker) spec(decl *ast.GenDecl, spec ast.Spec) {
-	var own *ast.CommentGroup // the comment above a declaration of one
+	var own *ast.CommentGroup // the comment above a declaration of one name
 	if !decl.Lparen.IsValid() {
 		own = decl.Doc
 	}
@@ -107,7 +107,7 @@ func (c *docChecker) spec(decl *ast.GenDecl, spec ast.Spec) {
 }
 
 // members checks the fields of structs and the methods of interfaces. Embedded
-// types carry the comments of their own declaration.
+// types have their comments at their declaration.
 func (c *docChecker) members(owner string, typ ast.Expr) {
 	ast.Inspect(typ, func(n ast.Node) bool {
 		switch n := n.(type) {

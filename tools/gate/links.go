@@ -20,8 +20,8 @@ var (
 	htmlAnchor = regexp.MustCompile(`<a (?:id|name)="([^"]+)"`)
 )
 
-// links checks that what Markdown files point to exists: files, folders and
-// headings. Of links that leave the tree it checks the syntax only.
+// links checks that the links of Markdown files lead to existing files, folders and
+// headings. It checks only the syntax of links that leave the tree.
 func links(w io.Writer, files []string) error {
 	var findings []string
 	for _, file := range files {
@@ -38,7 +38,7 @@ func links(w io.Writer, files []string) error {
 	return report(w, "broken links", findings)
 }
 
-// readMarkdown blanks code blocks, where brackets and # mean something else.
+// readMarkdown blanks code blocks, in which brackets and # have other meanings.
 func readMarkdown(file string) (string, error) {
 	text, err := os.ReadFile(file) //nolint:gosec // The file is named by the tree that is checked.
 	return codeBlock.ReplaceAllString(string(text), ""), err
@@ -63,7 +63,7 @@ func checkLink(file, target string) error {
 	case u.Scheme == "mailto":
 		return nil
 	case u.Scheme != "" && (u.Scheme != "https" || u.Host == ""):
-		return fmt.Errorf("is no https address")
+		return fmt.Errorf("is not an https address")
 	case u.Scheme != "":
 		return nil
 	case u.Path != "":
@@ -85,7 +85,7 @@ func checkLink(file, target string) error {
 	return nil
 }
 
-// anchors names the headings of a text as GitHub does.
+// anchors returns the anchors that GitHub gives to the headings of a text.
 func anchors(text string) map[string]bool {
 	found := map[string]bool{}
 	for _, m := range htmlAnchor.FindAllStringSubmatch(text, -1) {

@@ -1,10 +1,11 @@
-// Command gate makes the checks of .ci/run that no ready-made tool makes.
-// Each one prints what it found wrong and ends with exit code 1.
+// Command gate has the checks of .ci/run for which there is no ready-made tool.
+// Each one prints what is wrong and ends with exit code 1.
 //
 //	gate api PACKAGE...                  print the exported API as text, one line for each name
 //	gate docs PACKAGE...                 list the exported names without a comment, and doc links to names that do not exist
 //	gate coverage PROFILE PATH=MIN...    list the uncovered lines of a package, and fail below MIN percent
 //	gate links FILE...                   check the links and anchors of Markdown files, without a network
+//	gate proxy DIR VERSION FOLDER...     lay modules into a folder as a module proxy serves them
 package main
 
 import (
@@ -26,7 +27,7 @@ func main() {
 
 func run(w io.Writer, args []string) error {
 	if len(args) < 2 {
-		return errors.New("a check and its arguments are needed: api, docs, coverage or links")
+		return errors.New("a check and its arguments are needed: api, docs, coverage, links or proxy")
 	}
 	switch command, args := args[0], args[1:]; command {
 	case "api":
@@ -37,12 +38,14 @@ func run(w io.Writer, args []string) error {
 		return coverage(w, args[0], args[1:])
 	case "links":
 		return links(w, args)
+	case "proxy":
+		return proxy(args[0], args[1], args[2:])
 	default:
 		return fmt.Errorf("no check is called %q", command)
 	}
 }
 
-// report prints the findings, and makes an error of them when there are any.
+// report prints the findings, and returns an error if there are any.
 func report(w io.Writer, what string, findings []string) error {
 	if len(findings) == 0 {
 		return nil

@@ -87,7 +87,7 @@ func TestLinks(t *testing.T) {
 	require.ErrorContains(t, run(&out, []string{"links", file}), "broken links: 6")
 	for _, want := range []string{
 		"(b.md) does not exist", "(#code) has no such heading", "(a.md#same-2) has no such heading",
-		"(http://example.com) is no https address", "(https:///path) is no https address",
+		"(http://example.com) is not an https address", "(https:///path) is not an https address",
 	} {
 		assert.Contains(t, out.String(), file+": "+want)
 	}

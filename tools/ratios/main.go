@@ -1,6 +1,6 @@
-// Command ratios reads what go test -bench prints and compares each
-// BenchmarkX/sdk with the BenchmarkX/floor of the same run, as a Markdown table.
-// Of several runs it takes the medians.
+// Command ratios reads the output of go test -bench. It compares each
+// BenchmarkX/sdk with the BenchmarkX/floor of the same run, and prints a Markdown
+// table. If there are several runs, it takes the medians.
 package main
 
 import (
@@ -25,7 +25,7 @@ type results map[string][]float64
 
 func run(w io.Writer, r io.Reader) error {
 	var names []string
-	all := map[string]results{} // by the whole name
+	all := map[string]results{} // by the full name
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		fields := strings.Fields(lines.Text())

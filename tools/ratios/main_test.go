@@ -24,9 +24,9 @@ PASS`))
 		}
 	}
 	if err := run(&out, strings.NewReader("PASS")); err == nil {
-		t.Error("nothing to compare was no error")
+		t.Error("nothing to compare was not an error")
 	}
 	if err := run(&out, strings.NewReader("BenchmarkX/sdk-2 1 fast ns/op")); err == nil {
-		t.Error("a line that can't be read was no error")
+		t.Error("a line that can't be read was not an error")
 	}
 }

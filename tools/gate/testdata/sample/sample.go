@@ -8,7 +8,7 @@ import "errors"
 // Max is documented.
 const Max = 3
 
-// A comment above a group is no comment for its parts.
+// A comment above a group is not a comment for its parts.
 const (
 	First  Kind = "first"
 	Second Kind = "second" // Second has a comment of its own.
