@@ -42,7 +42,9 @@ func (c *call) searchQuery(encoded string) (searchQuery, *response) {
 	case err != nil:
 	case q.Search == nil, q.Fields == nil, q.Timeframe == "":
 		err = fmt.Errorf("search, fields or timeframe is missing: %s", data)
-	case q.Offset+q.Size > 10_000:
+	case q.Offset < 0, q.Size < 0:
+		err = fmt.Errorf("offset or size is negative")
+	case q.Offset > 10_000-q.Size:
 		err = fmt.Errorf("hits beyond 10000 are not shown")
 	case q.Timeframe == "custom":
 		if q.Time.From.IsZero() || q.Time.To.IsZero() {

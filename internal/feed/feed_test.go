@@ -410,3 +410,52 @@ func TestWhatGivesWayIsPending(t *testing.T) {
 	assert.True(t, result.More)
 	assert.Equal(t, []Pending{{"c", 10, b.now}}, result.State.Pending)
 }
+
+// What was handed over before its stretch became debt does not come again when the
+// stretch can be read, days after the widest sweep has passed it.
+func TestDebtRepeatsNothing(t *testing.T) {
+	t.Parallel()
+	b := &box{now: noon, elements: []*element{{id: "a", created: noon - hour}}}
+	o := b.options()
+	result := b.poll(t, nil, o)
+	require.Equal(t, []string{"a"}, ids(result.Items))
+	hadDebt := false
+	for hours := range int64(14 * 24) {
+		b.now = noon + hours*hour
+		b.refuses = nil
+		if hours > 160 && hours < 10*24 {
+			b.refuses = func(w Window) error {
+				if w.From <= noon-hour && w.To >= noon-hour {
+					return errRefused
+				}
+				return nil
+			}
+		}
+		result = b.poll(t, result.State, o)
+		require.Empty(t, result.Items, "after %d hours", hours)
+		hadDebt = hadDebt || len(result.State.Debt()) > 0
+	}
+	assert.True(t, hadDebt)
+	assert.Empty(t, result.State.Debt())
+	assert.Zero(t, result.State.Len())
+}
+
+// When pending elements are read again after weeks, because the filter has changed,
+// those that were handed over do not come again.
+func TestReadingPendingAgainRepeatsNothing(t *testing.T) {
+	t.Parallel()
+	b := &box{now: noon}
+	o := b.options()
+	s := b.poll(t, nil, o).State
+	o.Limit = 1
+	b.elements = []*element{{id: "least", created: noon, score: 1}}
+	for i := range 10 * 24 {
+		b.now += hour
+		b.elements = append(b.elements, &element{id: fmt.Sprint(i), created: b.now, score: 90})
+		result := b.poll(t, s, o)
+		require.Equal(t, []string{fmt.Sprint(i)}, ids(result.Items))
+		s = result.State
+	}
+	o.Limit, o.Filter = 0, "another"
+	assert.Equal(t, []string{"least"}, ids(b.poll(t, s, o).Items))
+}
