@@ -604,6 +604,7 @@ func (s *AdvancedSearchService) Graph(ctx context.Context, query *AdvancedQuery,
 	}
 	graph := &AdvancedGraph{Interval: graphInterval(q.End.Sub(q.Start), interval)}
 	path := pathOf("advancedsearch", "api", "graph", kind, graph.Interval.Milliseconds(), hash)
+	first := int64(q.End.Sub(q.Start)/(24*time.Hour)) + 2 // The page of the first day, in any time zone.
 	for day, next := int64(0), path; next != ""; {
 		page, err := oneOrNone[graphPage](ctx, s.client(), &Request{Path: next})
 		if err != nil {
@@ -613,7 +614,7 @@ func (s *AdvancedSearchService) Graph(ctx context.Context, query *AdvancedQuery,
 			graph.Bars = append(graph.Bars, bars.Buckets...)
 		}
 		graph.Partial = graph.Partial || partial(page.TimedOut, page.Shards, page.Missing)
-		if next = ""; page.Frame.Next > day {
+		if next = ""; page.Frame.Next > day && page.Frame.Next <= first {
 			day = page.Frame.Next
 			next = path + "/" + strconv.FormatInt(day, 10)
 		}

@@ -43,7 +43,7 @@ type Event struct {
 	RiskScoreNorm float64  `json:"risk_score_norm,omitempty"` // The same: the scale of the appliance is the normalised one.
 	Start         string   `json:"start,omitempty"`           // Start of the activity.
 	End           string   `json:"end,omitempty"`             // End of the activity.
-	Duration      int64    `json:"duration,omitempty"`        // From Start to End, in nanoseconds; 0 = none, unknown or more than 292 years.
+	Duration      int64    `json:"duration,omitempty"`        // From Start to End, in nanoseconds; 0 = none, unknown, negative or more than 292 years.
 	Created       string   `json:"created,omitempty"`         // When it was read: Options.ReadAt.
 	URL           string   `json:"url,omitempty"`             // Link into the Threat Visualizer.
 	Original      string   `json:"original,omitempty"`        // The event's JSON, if KeepRaw kept it.

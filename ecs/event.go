@@ -115,7 +115,7 @@ func (o *Observer) at(host string) {
 func (e *Event) span(start, end darktrace.Millis) {
 	e.Start, e.End = siem.Timestamp(start), siem.Timestamp(end)
 	length := end.Time().Sub(start.Time())
-	if fits := start.Time().Add(length).Equal(end.Time()); fits && e.Start != "" && e.End != "" {
+	if fits := start.Time().Add(length).Equal(end.Time()); fits && length > 0 && e.Start != "" && e.End != "" {
 		e.Duration = int64(length)
 	}
 }

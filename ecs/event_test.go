@@ -207,6 +207,7 @@ func TestLongSpans(t *testing.T) {
 		{at(1), at(9999), 0},
 		{math.MinInt64, math.MaxInt64, 0}, // No calendar has them.
 		{at(2024), math.MaxInt64, 0},
+		{at(2024), at(2023), 0}, // An end before the start.
 	} {
 		doc := ecs.FromEvent(&darktrace.IncidentEvent{ID: "x", Periods: []darktrace.Period{{Start: span.start, End: span.end}}}, options)
 		assert.Equal(t, span.want, doc.Event.Duration, "%v", span)

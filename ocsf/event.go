@@ -195,7 +195,7 @@ func (f *DetectionFinding) at(created, start, end darktrace.Millis) {
 	f.Time = cmp.Or(timestamp(created), timestamp(end), timestamp(start), f.Time)
 	f.StartTime, f.EndTime = timestamp(start), timestamp(end)
 	if f.StartTime != 0 && f.EndTime != 0 {
-		f.Duration = f.EndTime - f.StartTime
+		f.Duration = max(0, f.EndTime-f.StartTime)
 	}
 	f.FindingInfo.CreatedTime, f.FindingInfo.FirstSeenTime, f.FindingInfo.LastSeenTime = timestamp(created), f.StartTime, f.EndTime
 }

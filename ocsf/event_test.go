@@ -271,6 +271,7 @@ func TestLongSpans(t *testing.T) {
 		{at(1), at(9999), int64(at(9999) - at(1))},
 		{math.MinInt64, math.MaxInt64, 0},
 		{at(2024), math.MaxInt64, 0},
+		{at(2024), at(2023), 0}, // An end before the start.
 	} {
 		f := ocsf.FromEvent(&darktrace.IncidentEvent{ID: "x", Periods: []darktrace.Period{{Start: span.start, End: span.end}}}, options)
 		assert.Equal(t, span.want, f.Duration, "%v", span)

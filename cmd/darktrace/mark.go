@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/darktrace-go/darktrace"
@@ -35,14 +36,14 @@ type written struct {
 // each.
 func mark(ctx context.Context, j *job) error {
 	m := marks[j.verb.name]
-	events, alerts, err := j.targets(ctx)
+	events, alerts, odd, err := j.targets(ctx)
 	switch {
 	case err != nil:
 		return err
 	case len(alerts) > 0 && m.alerts == nil:
 		return usage("%s takes events and incidents, but %d is a model alert", j.verb.name, alerts[0])
 	}
-	var failures []error
+	failures := []error{odd}
 	if len(events) > 0 {
 		err := m.events(j.client.AIAnalyst, ctx, events...)
 		if done := confirmed(events, err); m.flag != "" && len(done) > 0 {
@@ -77,12 +78,12 @@ func confirmed(ids []string, err error) []string {
 }
 
 // targets are the events and alerts that the arguments name, the events of
-// incidents included.
-func (j *job) targets(ctx context.Context) (events []string, alerts []int64, err error) {
+// incidents included. odd says which incidents have elements that can't be changed.
+func (j *job) targets(ctx context.Context) (events []string, alerts []int64, odd, err error) {
 	for _, id := range j.args {
 		if pbid, ok := alertID(id); ok {
 			if pbid <= 0 {
-				return nil, nil, usage("%d is not the id of a model alert", pbid)
+				return nil, nil, nil, usage("%d is not the id of a model alert", pbid)
 			}
 			alerts = append(alerts, pbid)
 			continue
@@ -93,13 +94,21 @@ func (j *job) targets(ctx context.Context) (events []string, alerts []int64, err
 		}
 		group, err := j.client.AIAnalyst.GetGroup(ctx, id)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
+		left := 0
 		for _, event := range group.Events {
+			if event.ID == "" || isIncident(event.ID) {
+				left++
+				continue
+			}
 			events = append(events, event.ID)
 		}
+		if left > 0 {
+			odd = errors.Join(odd, fmt.Errorf("the incident %s has %d elements without an event id, which were left out: %w", id, left, darktrace.ErrDecode))
+		}
 	}
-	return once(events, same), once(alerts, same), nil
+	return once(events, same), once(alerts, same), odd, nil
 }
 
 func same[T any](id T) T { return id }

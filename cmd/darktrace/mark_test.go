@@ -94,3 +94,17 @@ func TestIDsInCapitals(t *testing.T) {
 		}
 	}
 }
+
+// TestAnElementWithoutAnID of an incident does not keep its other events from being
+// acknowledged.
+func TestAnElementWithoutAnID(t *testing.T) {
+	t.Parallel()
+	e := sample[0]
+	u := &user{t: t, setUp: func(srv *darktracetest.Server) {
+		srv.Inject(darktracetest.Fault{Path: "/aianalyst/groups", Status: http.StatusOK, Body: fmt.Sprintf(
+			`[{"id":"%s","incidentEvents":[{"uuid":"%s"},{"title":"odd"},{"uuid":"%s"}]}]`, e.CurrentGroup, e.ID, e.CurrentGroup)})
+	}}
+	assert.Equal(t, 9, u.types("-fake", "ack", e.CurrentGroup))
+	assert.Equal(t, `{"verb":"ack","id":"`+e.ID+`","outcome":"done"}`+"\n", u.stdout)
+	assert.Contains(t, u.stderr, "the incident "+e.CurrentGroup+" has 2 elements without an event id, which were left out: response not understood")
+}

@@ -235,6 +235,20 @@ func TestGraphOverMidnight(t *testing.T) {
 	assert.Equal(t, []string{lines[0] + "/1", lines[0] + "/2"}, lines[1:])
 }
 
+// TestAGraphEnds at the beginning of its window, although the appliance always names
+// another page.
+func TestAGraphEnds(t *testing.T) {
+	t.Parallel()
+	page := 0
+	r := &recorder{respond: func(*http.Request) (*http.Response, error) {
+		page++
+		return httpmock.NewStringResponse(200, fmt.Sprintf(`{"aggregations":{},"kibana":{"next":%d}}`, page)), nil
+	}}
+	_, err := newClient(t, r).AdvancedSearch.Graph(t.Context(), &darktrace.AdvancedQuery{Start: windowEnd.Add(-72 * time.Hour), End: windowEnd}, darktrace.GraphCount, 0)
+	require.NoError(t, err)
+	assert.Len(t, r.lines(), 6, "the days of the window, and two because of time zones")
+}
+
 func TestGraphIntervals(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, responding(200, `{}`))
