@@ -64,6 +64,7 @@ func TestPollIncidents(t *testing.T) {
 		require.Len(t, changes, 1, "at most one change for each incident")
 		assert.Equal(t, darktrace.IncidentMerged, changes[0].Kind)
 		assert.Equal(t, []string{"gB"}, changes[0].PreviousIDs)
+		assert.Equal(t, 5, checkpoint.Len(), "four events and one incident")
 		assert.Equal(t, []darktrace.FieldChange{{Field: "groupScore", Old: darktrace.Score(60), New: darktrace.Score(90)}}, changes[0].Fields)
 		time.Sleep(time.Hour)
 		require.Empty(t, poll())
