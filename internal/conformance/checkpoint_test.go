@@ -35,7 +35,7 @@ func TestCheckpointJSON(t *testing.T) {
 		data, err := json.Marshal(f.checkpoint)
 		require.NoError(t, err)
 		assert.Equal(t,
-			`{"v":2,"feed":"events","host":"appliance.example.com","since":946598400000,"through":946692000000,"polled":946684800000,"floor":946087140000,`+
+			`{"v":2,"feed":"events","host":"appliance.example.com","since":946598400000,"through":946692000000,"polled":946684800000,"floor":946087140000,"known":946087140000,"knownAt":946692000000,`+
 				`"sweeps":[{"back":86400000,"at":946692000000},{"back":604800000,"at":946692000000}],"jumps":[{"from":946598400000,"to":946692000000}],`+
 				`"pending":{"within":{"from":946598400000,"to":946693860000},"ids":["c57cd351-2b44-473d-8ce6-b14621cf7d49","0B00CAFE-0000-4000-8000-000000000000","opaque-49"],`+
 				`"scores":[50,39,13],"created":[946692000000,946692000000,946692000000]},"filter":"e6e95732",`+

@@ -94,6 +94,12 @@ func (s *State) addDue(w Window, base bool) {
 	}
 }
 
+// older reports whether a window meets a stretch from before Since that is left to
+// read: what the window lists of that time is not new.
+func (s *State) older(w Window) bool {
+	return slices.ContainsFunc(s.Due, func(d Stretch) bool { return d.Base && d.From <= w.To && d.To >= w.From })
+}
+
 // without returns the parts of a window that no stretch to read covers, newest
 // first.
 func (s *State) without(w Window) []Window {
@@ -126,6 +132,9 @@ func (s *State) without(w Window) []Window {
 // expire drops and returns the failed stretches that the widest sweep no longer
 // reaches.
 func (s *State) expire(at, back int64) (gone []Stretch) {
+	for i := range s.Due {
+		s.Due[i].First = min(s.Due[i].First, at) // The clock may have been ahead.
+	}
 	s.Due = slices.DeleteFunc(s.Due, func(d Stretch) bool {
 		old := d.Tries > 0 && max(d.To, d.First)+back < at
 		if old {

@@ -31,7 +31,8 @@ type wire struct {
 	Through  int64         `json:"through,omitempty"`
 	Polled   int64         `json:"polled,omitempty"`
 	Floor    int64         `json:"floor,omitempty"`
-	Back     int64         `json:"back,omitempty"`
+	Known    int64         `json:"known,omitempty"`
+	KnownAt  int64         `json:"knownAt,omitempty"`
 	Low      int64         `json:"low,omitempty"`
 	Marks    []Mark        `json:"sweeps,omitempty"`
 	Jumps    []Jump        `json:"jumps,omitempty"`
@@ -72,7 +73,7 @@ func (s *State) AppendJSON(dst []byte) ([]byte, error) {
 		return append(dst, s.origin...), nil
 	}
 	w := wire{
-		Version: Version, Feed: s.Feed, Host: s.Host, Since: s.Since, Guessed: s.Guessed, Through: s.Through, Polled: s.Polled, Floor: s.Floor, Back: s.Back, Low: s.Low,
+		Version: Version, Feed: s.Feed, Host: s.Host, Since: s.Since, Guessed: s.Guessed, Through: s.Through, Polled: s.Polled, Floor: s.Floor, Known: s.Known, KnownAt: s.KnownAt, Low: s.Low,
 		Marks: s.Marks, Jumps: s.Jumps, Due: s.Due, Width: s.Width, Fits: s.Fits, Hurry: s.Hurry, Followed: s.Followed, NoLists: s.NoLists, Filter: s.Filter, Owner: s.Owner, Beat: s.Beat,
 	}
 	if len(s.Pending) > 0 {
@@ -194,9 +195,6 @@ func (s *State) check(valid func(state string) bool) error {
 	if s.Width != 0 && s.Width < narrowest {
 		return fmt.Errorf("a width of %d ms", s.Width)
 	}
-	if s.Back < 0 {
-		return fmt.Errorf("ids of the last %d ms", s.Back)
-	}
 	for _, d := range s.Due {
 		if d.Tries < 0 {
 			return fmt.Errorf("%d tries", d.Tries)
@@ -211,7 +209,7 @@ func parse(data []byte) (*State, error) {
 		return nil, err
 	}
 	s := &State{
-		Feed: w.Feed, Host: w.Host, Since: w.Since, Guessed: w.Guessed, Through: w.Through, Polled: w.Polled, Floor: w.Floor, Back: w.Back, Low: w.Low,
+		Feed: w.Feed, Host: w.Host, Since: w.Since, Guessed: w.Guessed, Through: w.Through, Polled: w.Polled, Floor: w.Floor, Known: w.Known, KnownAt: w.KnownAt, Low: w.Low,
 		Marks: w.Marks, Jumps: w.Jumps, Due: w.Due, Width: w.Width, Fits: w.Fits, Hurry: w.Hurry, Followed: w.Followed, NoLists: w.NoLists, Filter: w.Filter, Owner: w.Owner, Beat: w.Beat,
 	}
 	if p := w.Pending; p != nil {

@@ -19,6 +19,8 @@ const (
 	// by no more, or a response without a usable Date makes it seem so, nothing is
 	// handed over twice.
 	margin = 2 * hour
+	// least is what a pass reads at least.
+	least = 11 * 60 * 1000
 	// odd is how far the clocks of a pass may differ from those expected after the
 	// pass before it.
 	odd = 10 * 60 * 1000
@@ -50,8 +52,8 @@ func (s *State) newest(now int64, o *Options) Window {
 	if s.Through != 0 {
 		from = max(min(s.Through, now)-o.Overlap-slack, s.Floor)
 	}
-	to := clampTime(now + ahead)
-	return Window{From: min(clampTime(from), to), To: to}
+	from = clampTime(from)
+	return Window{From: from, To: max(from, clampTime(now+ahead))}
 }
 
 // turn moves the state on to a pass that has read w. The pass began at the time at
@@ -79,6 +81,7 @@ func (s *State) turn(at, now int64, w Window, o *Options) {
 // begin plans the rest of the first pass.
 func (s *State) begin(at int64, o *Options) {
 	s.Floor = clampTime(min(at-o.furthest()-slack, s.Since))
+	s.Known, s.KnownAt = s.Floor, at
 	s.addDue(Window{From: s.Floor, To: s.Since - 1}, true)
 	if at-s.Since > defaultSince {
 		s.Jumps = []Jump{{s.Since, at}}
@@ -90,18 +93,18 @@ func (s *State) begin(at int64, o *Options) {
 
 // goOn plans the rest of a pass that is not the first one.
 func (s *State) goOn(at, now int64, w Window, o *Options) {
+	lowest := min(at, s.lowest(at, now, o.furthest()))
 	base := s.follow(at, now, o.furthest())
 	from := w.From
 	if base < s.Through || at < s.Through {
-		back := o.furthest() + slack
-		if s.Back != 0 { // Options that reach back further don't bring back forgotten ids.
-			back = min(back, s.Back)
+		s.Floor = min(s.Floor, s.bottom(base, lowest, o))
+		if s.Floor < s.Known {
+			s.Known, s.KnownAt = s.Floor, base
 		}
-		s.Floor = min(s.Floor, clampTime(base-back))
 		for i := range s.Marks {
 			s.Marks[i].At = min(s.Marks[i].At, base)
 		}
-		from = min(from, clampTime(base-o.Overlap-slack))
+		from = min(from, max(clampTime(base-o.Overlap-slack), s.Floor))
 	}
 	for _, sweep := range o.Sweeps {
 		made := s.made(sweep.Back)
@@ -111,8 +114,23 @@ func (s *State) goOn(at, now int64, w Window, o *Options) {
 		}
 	}
 	if from = clampTime(from); from < w.From {
-		s.addDue(Window{From: from, To: w.From + joint}, false)
+		s.addDue(Window{From: from, To: clampTime(w.From + joint)}, false)
 	}
+}
+
+// bottom returns how far back windows reach after a step of the clock: the list has
+// not been seen since base, and lowest is how far the clock was set back. If that is
+// less than the margin, nothing is read of which the memory knows nothing: it would
+// come again, or for the first time although it is older than the feed.
+func (s *State) bottom(base, lowest int64, o *Options) int64 {
+	wanted := clampTime(base - o.furthest() - slack)
+	switch {
+	case s.Known == 0:
+		return wanted
+	case s.KnownAt-lowest > margin: // As far as if the clock had always been right.
+		return max(wanted, clampTime(base-(s.KnownAt-s.Known)))
+	}
+	return max(wanted, min(s.Known, lowest-least))
 }
 
 // follow returns the time from which on the feed has not seen the list: when the
@@ -248,8 +266,11 @@ func (s *State) settle(o *Options) {
 	})
 	if line := s.line(o); line > s.Floor {
 		if hourAfter(line) > hourAfter(s.Floor) {
-			s.seen.forget(s.Floor - margin)
-			s.Back = s.Through - s.Floor
+			gone := clampTime(s.Floor - margin)
+			s.seen.forget(gone)
+			if gone > s.Known {
+				s.Known, s.KnownAt = gone, s.Through
+			}
 		}
 		s.Floor = line
 	}

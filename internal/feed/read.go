@@ -47,6 +47,10 @@ func (p *poll[T]) pass(ctx context.Context) error {
 			}
 			p.failures++
 		}
+		if past := p.past(ctx, &first, began); past != nil {
+			rest = append(rest, *past)
+			break
+		}
 		if p.over(ctx) || p.arrived == 0 || p.heard() == 0 {
 			return err
 		}
@@ -66,6 +70,20 @@ func (p *poll[T]) pass(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return nil
+}
+
+// past reads the minute before the present and returns what is left up to the present,
+// or nil if that fails too. What is dated in the future is in every window without an
+// end, and may be what can't be read.
+func (p *poll[T]) past(ctx context.Context, first *Stretch, began int64) *Window {
+	if p.Ends || p.arrived > 0 || p.over(ctx) {
+		return nil
+	}
+	to := max(first.From, began)
+	if p.window(ctx, &Stretch{Window: Window{From: max(first.From, began-shortest), To: to}}) != nil {
+		return nil
+	}
+	return &Window{From: to - joint, To: clampTime(max(to, p.heard()))}
 }
 
 // heard returns when this Poll began by the appliance's clock.
@@ -245,9 +263,9 @@ func (p *poll[T]) note(v *T, d *Stretch) {
 	case ok && p.passOver(h, d.Window):
 	case ok:
 		p.compare(v, h, known, d.Window)
-	case !p.Matches(v):
-	case d.Base && p.Last(v) < p.state.Since:
+	case p.Last(v) < p.state.Since && (d.Base || p.state.older(d.Window)):
 		p.state.seen.set(h, Entry{p.until(v, d.Window), Silent})
+	case !p.Matches(v):
 	default:
 		p.pool.add(p.item(v, h, d.Window))
 	}

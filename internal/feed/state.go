@@ -11,7 +11,8 @@ type State struct {
 	Through int64 // when the last pass began, by the appliance's clock; 0 = none yet
 	Polled  int64 // the same by the local clock
 	Floor   int64 // no window begins earlier, since older ids may be forgotten
-	Back    int64 // how far back ids were remembered when some were last forgotten; 0 = none were
+	Known   int64 // elements before it may be unknown: they were forgotten, or never read; 0 = unknown since when
+	KnownAt int64 // the appliance's time when that was so
 	Low     int64 // lowest local time since then, if the clock was set back; 0 = it was not
 
 	Marks []Mark // when each sweep was made last
@@ -96,11 +97,15 @@ func (s *State) Forget(id string) { s.seen.drop(HashOf(id)) }
 // repair corrects times outside of the range of a request, and windows that end
 // before they begin. Only a wrong clock can have made them.
 func (s *State) repair() {
-	for _, at := range []*int64{&s.Since, &s.Through, &s.Floor} {
+	for _, at := range []*int64{&s.Since, &s.Through, &s.Floor, &s.Known, &s.KnownAt} {
 		if *at != 0 {
 			*at = clampTime(*at)
 		}
 	}
+	if s.Through != 0 {
+		s.Floor = min(s.Floor, s.Through)
+	}
+	s.Known = min(s.Known, s.KnownAt)
 	for i := range s.Due {
 		s.Due[i].Window = s.Due[i].repaired()
 	}

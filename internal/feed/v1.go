@@ -54,7 +54,7 @@ func parseV1(data []byte) (*State, error) {
 		return nil, err
 	}
 	const day = 24 * hour
-	s := &State{Since: w.Since, Through: w.Through, Floor: w.Floor, Back: max(0, w.Through-w.Floor)}
+	s := &State{Since: w.Since, Through: w.Through, Floor: w.Floor, Known: w.Floor, KnownAt: w.Through}
 	if s.Since == 0 {
 		s.Since = w.Through
 	}
