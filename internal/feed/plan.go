@@ -19,7 +19,7 @@ const (
 	// by no more, or a response without a usable Date makes it seem so, nothing is
 	// handed over twice.
 	margin = 2 * hour
-	// least is what a pass reads at least.
+	// least is how far back every pass can read.
 	least = 11 * 60 * 1000
 	// odd is how far the clocks of a pass may differ from those expected after the
 	// pass before it.
@@ -118,10 +118,10 @@ func (s *State) goOn(at, now int64, w Window, o *Options) {
 	}
 }
 
-// bottom returns how far back windows reach after a step of the clock: the list has
-// not been seen since base, and lowest is how far the clock was set back. If that is
-// less than the margin, nothing is read of which the memory knows nothing: it would
-// come again, or for the first time although it is older than the feed.
+// bottom returns how far back windows reach after a step of the clock. The list has not
+// been seen since base, and lowest is the appliance's lowest time since the pass before.
+// If the clock was set back by no more than margin, no window reaches elements that the
+// memory does not know: they would come again, or although they are older than the feed.
 func (s *State) bottom(base, lowest int64, o *Options) int64 {
 	wanted := clampTime(base - o.furthest() - slack)
 	switch {

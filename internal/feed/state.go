@@ -11,7 +11,7 @@ type State struct {
 	Through int64 // when the last pass began, by the appliance's clock; 0 = none yet
 	Polled  int64 // the same by the local clock
 	Floor   int64 // no window begins earlier, since older ids may be forgotten
-	Known   int64 // elements before it may be unknown: they were forgotten, or never read; 0 = unknown since when
+	Known   int64 // elements before it may be unknown: they were forgotten, or never read; 0 = not recorded
 	KnownAt int64 // the appliance's time when that was so
 	Low     int64 // lowest local time since then, if the clock was set back; 0 = it was not
 
