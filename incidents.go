@@ -87,8 +87,9 @@ type IncidentPollResult struct {
 	// Checkpoint is where the next PollIncidents begins. Save it once the
 	// changes are handled.
 	Checkpoint *Checkpoint
-	// More reports whether work is left, so that another call at once is
-	// worthwhile.
+	// More reports whether another call at once is worthwhile: work is left, or
+	// this one did nothing but work that was left and has not looked for new
+	// events.
 	More bool
 	// Pass describes this poll, counted in events.
 	Pass PassInfo

@@ -103,8 +103,9 @@ type PollResult struct {
 	// Checkpoint is where the next Poll begins. Save it once the changes are
 	// handled.
 	Checkpoint *Checkpoint
-	// More reports whether work is left, so that another Poll at once is
-	// worthwhile.
+	// More reports whether another Poll at once is worthwhile: work is left, or
+	// this one did nothing but work that was left and has not looked for new
+	// events.
 	More bool
 	// Pass describes this Poll.
 	Pass PassInfo

@@ -287,8 +287,45 @@ func TestALimitKeepsBackWhatCountsLess(t *testing.T) {
 		s, more = result.State, result.More
 		got = append(got, ids(result.Items))
 	}
-	assert.Equal(t, [][]string{{"e", "d"}, {"f", "b"}, {"c", "a"}}, got, "by score, then the oldest; handed over the oldest first")
+	assert.Equal(t, [][]string{{"e", "d"}, {"f", "b"}, {"c", "a"}, {}}, got, "by score, then the oldest; handed over the oldest first")
 	assert.Zero(t, s.Within)
+}
+
+// Whoever polls until nothing more is left has seen what was listed when that began,
+// even if another program's pass left just as much to do as one Poll can.
+func TestMoreUntilAPassIsMade(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string]func(*box, *Options) *State{
+		"pending": func(b *box, o *Options) *State {
+			for i := range int64(4) {
+				b.elements = append(b.elements, &element{id: string(rune('a' + i)), created: b.now - i})
+			}
+			o.Limit = 2
+			return b.poll(t, nil, *o).State
+		},
+		"due": func(b *box, o *Options) *State {
+			s := b.poll(t, nil, *o).State
+			s.addDue(Window{From: b.now - 2*hour, To: b.now - hour}, false)
+			return s
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := &box{now: noon}
+			o := b.options()
+			s := leave(b, &o)
+			b.now += 1000
+			b.elements = append(b.elements, &element{id: "new", created: b.now})
+			var got []string
+			for polls, more := 0, true; more; polls++ {
+				require.Less(t, polls, 5, "it never ends")
+				result := b.poll(t, s, o)
+				s, more = result.State, result.More
+				got = append(got, ids(result.Items)...)
+			}
+			assert.Contains(t, got, "new")
+		})
+	}
 }
 
 func TestTakenPutsBackWhatWasNotHandled(t *testing.T) {

@@ -56,7 +56,8 @@ func (p *poll[T]) result(err error, ctx context.Context) (*Result[T], error) {
 	}
 	p.info.Found = join(p.info.Found, func(Stretch) bool { return true })
 	s.Hurry = p.slow && (p.good > 0 || !s.Hurry) // If all requests are slow, they need that time.
-	more := len(s.Pending) > 0 || s.waits()
+	// A Poll without a pass has not looked for anything new.
+	more := p.at == 0 || len(s.Pending) > 0 || s.waits()
 	switch {
 	case err == nil:
 	case ctx.Err() == nil && (p.good > 0 || p.at != 0 || len(p.pool.taken) > 0):
