@@ -94,7 +94,7 @@ func (s *State) begin(at int64, o *Options) {
 // goOn plans the rest of a pass that is not the first one.
 func (s *State) goOn(at, now int64, w Window, o *Options) {
 	lowest := min(at, s.lowest(at, now, o.furthest()))
-	base := s.follow(at, now, o.furthest())
+	base := s.follow(at, now, lowest, o.furthest())
 	from := w.From
 	if base < s.Through || at < s.Through {
 		s.Floor = min(s.Floor, s.bottom(base, lowest, o))
@@ -135,11 +135,11 @@ func (s *State) bottom(base, lowest int64, o *Options) int64 {
 
 // follow returns the time from which on the feed has not seen the list: when the
 // pass before began, or earlier if a clock was wrong.
-func (s *State) follow(at, now, back int64) int64 {
+func (s *State) follow(at, now, lowest, back int64) int64 {
 	step := at - s.Through
 	beyond := step - (now - s.Polled) // the part that no pause explains
 	expected := s.Polled == 0 || beyond <= odd && beyond >= -odd
-	base := min(at, s.Through, s.lowest(at, now, back))
+	base := min(s.Through, lowest)
 	s.Low = 0
 	if step >= -slack {
 		if !expected || step > 24*hour { // The clock may have been set back and come here again.
