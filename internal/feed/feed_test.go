@@ -287,7 +287,7 @@ func TestALimitKeepsBackWhatCountsLess(t *testing.T) {
 		s, more = result.State, result.More
 		got = append(got, ids(result.Items))
 	}
-	assert.Equal(t, [][]string{{"e", "d"}, {"f", "b"}, {"c", "a"}, {}}, got, "by score, then the oldest; handed over the oldest first")
+	assert.Equal(t, [][]string{{"e", "d"}, {"f", "b"}, {"c", "a"}}, got, "by score, then the oldest; handed over the oldest first")
 	assert.Zero(t, s.Within)
 }
 

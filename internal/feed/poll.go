@@ -120,7 +120,7 @@ func (p *poll[T]) own() int64 { return p.Own().UnixMilli() }
 func (p *poll[T]) time() bool {
 	s := p.state
 	since := p.own() - s.Polled
-	room := p.Limit == 0 || len(s.Pending) < p.Limit
+	room := p.Limit == 0 || len(s.Pending) <= p.Limit
 	return s.Through == 0 || room && !s.waits() || since >= p.Pause || since < 0
 }
 
