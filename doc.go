@@ -75,7 +75,8 @@
 //   - Try later: [ErrConnection], [ErrServer], [ErrRateLimited]. Reads have been
 //     retried already; writes were not carried out.
 //   - Read back first: [ErrOutcomeUnknown]. A write may have been carried out.
-//   - The write did not happen: [ErrRejected], [ErrNotStored].
+//   - The appliance rejected the write: [ErrRejected]. It confirmed the write, and
+//     does not show it: [ErrNotStored].
 //   - Ask for less: [ErrTooLarge]. Report the response: [ErrDecode].
 //   - From a store of the feed: [ErrNoCheckpoint], [ErrCheckpointConflict].
 //

@@ -22,10 +22,9 @@ import (
 // recipient only), Download also needs "Download Email". Without a permission
 // the appliance rejects every path, even one that does not exist.
 //
-// What is known about this API comes from two integrations, not from
-// Darktrace's guide. Its prefix differs, see WithEmailPrefix, and the e-mail
-// console may be on another host, see WithEmailURL. E-mails are personal data:
-// no error text and no log line of this package quotes them.
+// The API's prefix differs between appliances, see WithEmailPrefix, and the
+// e-mail console may be on another host, see WithEmailURL. E-mails are personal
+// data: no error text and no log line of this package quotes them.
 type EmailService service
 
 // DefaultEmailPrefix is the path of the e-mail API in Darktrace's guide.
@@ -434,7 +433,7 @@ func (s *EmailService) DecodeLink(ctx context.Context, link string) (json.RawMes
 }
 
 // AuditEventTypes returns the kinds of entries in the audit log. It needs the
-// permission "Audit Log".
+// permission "Audit Log (Darktrace/Email)".
 //
 // Experimental: the path is documented, the response is not.
 //
@@ -456,7 +455,7 @@ type EmailAuditOptions struct {
 }
 
 // AuditEvents returns entries of the audit log. It needs the permission "Audit
-// Log".
+// Log (Darktrace/Email)".
 //
 // Experimental: the path is documented, the response is not.
 //

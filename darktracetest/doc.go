@@ -12,14 +12,14 @@
 //
 // Close a server with Close, or let WithTB close it.
 //
-// It is built from what is known of the API on the wire and not from the SDK, so that
-// it can test any client: use HTTPClient, CertPool and the tokens. The program
+// The fake is built from what is known of the API on the wire and not from the SDK, so
+// that it can test any client: use HTTPClient, CertPool and the tokens. The program
 // examples/appliance serves it to other languages.
 //
 // # What it does like an appliance
 //
 // Signatures are verified over the bytes that arrived. A date that is more than 30
-// minutes off, or in a layout that the version does not accept, is refused. Reads have
+// minutes off, or in a layout that the version does not accept, is rejected. Reads have
 // the windows, defaults, filters and precedence of ids that the API has, and return
 // events in order of score; incidents and statistics are computed from the events.
 // Acknowledging and pinning accept forms only, comments and investigations JSON only.
@@ -36,7 +36,8 @@
 //   - A merged incident is not found by its old id.
 //   - Which time of an event a window compares is an option: WithWindowField. If
 //     your code must not miss events, test it with each of them.
-//   - Whether a read accepts a comma list of event ids is one too: WithoutEventLists.
+//   - Whether a read accepts a comma list of event ids is also an option:
+//     WithoutEventLists.
 //
 // # Faults
 //
@@ -58,28 +59,30 @@
 //
 // # Other appliances
 //
-// WithUnifiedView, with WithResponsePerMaster, is the head of several masters.
+// WithUnifiedView, with WithResponsePerMaster, makes the server the head of several
+// masters.
 // WithCloudGateway accepts bearer tokens instead of signatures. WithSpacedDatesOnly,
 // WithAcknowledgedHidden and WithRepeatsAsError are stricter than most
 // appliances.
 //
-// # When a request is refused
+// # When a request is rejected
 //
 // Requests returns every request with its verdict. If the mistake in a signature is a
 // known one, Reason names the first byte that was signed wrongly. WithTB fails the test
-// on any refused request, and closes the server; after an intended refusal, call
+// on any rejected request, and closes the server; after an intended rejection, call
 // ResetRequests.
 //
-// An appliance does not refuse unknown parameters, or values that make no sense to it:
+// An appliance does not reject unknown parameters, or values that make no sense to it:
 // it ignores them. Request.Ignored lists them.
 //
 // # Time
 //
 // With InMemory there is no socket, so inside a testing/synctest bubble retries, polls
 // and delays take no real time. Create the server, and its clients, inside the bubble;
-// close their idle connections at its end; see the example of [InMemory]. Everywhere else, WithClock sets the time and
-// SetClockOffset makes the appliance's clock wrong. Incidents are of the past week in
-// real time; with another clock, use IncidentsAt(seed, n, srv.Now()).
+// close their idle connections at its end; see the example of [InMemory]. Everywhere
+// else, WithClock sets the time and SetClockOffset makes the appliance's clock wrong.
+// Incidents are of the past week, by the time of the bubble if there is one; with
+// another clock, use IncidentsAt(seed, n, srv.Now()).
 //
 // A feed reads the last 10 minutes in each pass, the last day every 15 minutes and the
 // last week every hour. An event that is added with an older time arrives with one of

@@ -15,8 +15,8 @@ const (
 	V52 Profile = iota + 1
 	// V60 is 6.0.2: it adds posting of comments, statistics and MITRE tactics.
 	V60
-	// V61 is 6.1: it adds pins, investigations, and e-mail events with their
-	// sender.
+	// V61 is 6.1: it adds pins, investigations, the flag on the events of a
+	// group, and e-mail events with their sender.
 	V61
 	// V70 is 7.0: a posted comment gets the response SUCCESS and is not stored.
 	V70

@@ -137,8 +137,8 @@ var all = []Operation{
 	{http.MethodGet, "/agemail/dash/dash_stats", "Email.DashStats", emailLogs},
 	{http.MethodGet, "/agemail/dash/data_loss", "Email.DataLoss", emailLogs},
 	{http.MethodGet, "/agemail/admin/decode_link", "Email.DecodeLink", emailLogs},
-	{http.MethodGet, "/agemail/system/audit/eventTypes", "Email.AuditEventTypes", emailLogs + "+Audit Log"},
-	{http.MethodGet, "/agemail/system/audit/events", "Email.AuditEvents", emailLogs + "+Audit Log"},
+	{http.MethodGet, "/agemail/system/audit/eventTypes", "Email.AuditEventTypes", emailLogs + "+Audit Log (Darktrace/Email)"},
+	{http.MethodGet, "/agemail/system/audit/events", "Email.AuditEvents", emailLogs + "+Audit Log (Darktrace/Email)"},
 }
 
 // Of finds the operation that a request calls. If several match, it returns the one

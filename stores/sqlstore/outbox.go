@@ -116,8 +116,8 @@ func (s *Store) mark(ctx context.Context, tx *sql.Tx, messages []Message) error 
 
 // Purge deletes messages that were handled longer ago than age, and returns how
 // many. A deleted message no longer prevents a repetition. Changes are repeated
-// only after an older checkpoint was restored, so keep messages for as long as
-// your backups reach back.
+// if an older checkpoint is restored, or a clock is set back by more than two
+// hours, so keep messages for as long as your backups reach back.
 func (s *Store) Purge(ctx context.Context, age time.Duration) (int64, error) {
 	result, err := s.db.ExecContext(ctx, s.syntax.text(`DELETE FROM darktrace_outbox WHERE name = ? AND handled_at < ?`), s.name, time.Now().Add(-age).UnixMilli())
 	if err != nil {
