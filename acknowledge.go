@@ -17,7 +17,7 @@ import (
 const batchSize = 32 << 10
 
 // Acknowledge acknowledges events. Ids are sent as comma lists in as few
-// requests as possible, repeated ones once. If any id fails, even the only one,
+// requests as possible, and each id once. If any id fails, even the only one,
 // the error is a *BatchError with the outcome for each id. If there is no id,
 // or one is malformed, Acknowledge returns ErrArgument and sends nothing. It
 // needs the permission "Acknowledge Breaches".

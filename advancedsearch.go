@@ -580,8 +580,8 @@ func graphInterval(window, interval time.Duration) time.Duration {
 //
 // The smallest interval depends on the window: 10 seconds up to 15 minutes, 30
 // seconds up to an hour, 1 minute up to 4 hours, 5 minutes up to a day, 30
-// minutes up to two days, and an hour beyond. A smaller interval, which would
-// load the appliance, is raised to it. 0 means the smallest interval.
+// minutes up to two days, and an hour beyond. A smaller interval is
+// raised to this minimum. 0 means the smallest interval.
 //
 // Threat Visualizer API: GET
 // /advancedsearch/api/graph/{kind}/{interval}/{query}.

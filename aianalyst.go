@@ -20,9 +20,8 @@ import (
 // events; both have examples.
 //
 // If an argument is invalid, such as an empty id or a nil context, methods
-// return ErrArgument and send nothing. The comments name the errors of each
-// method that need explanation; the package page lists those that any method
-// may return.
+// return ErrArgument and send nothing. Each method names the errors that need
+// explanation; the package page lists those that any method may return.
 type AIAnalystService service
 
 const (

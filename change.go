@@ -45,8 +45,8 @@ type EventChange struct {
 	// EventNew.
 	Fields []FieldChange `json:"fields,omitempty"`
 	// PreviousGroups are other ids that the event's incident may be known by:
-	// those from before merges and, for EventUpdated, the one that the event
-	// has just left. A ticket for one of them belongs to this incident. Nil
+	// those from before merges and, for EventUpdated, the incident that the
+	// event has just left. A ticket for one of them belongs to this incident. Nil
 	// means none.
 	PreviousGroups []string `json:"previousGroups,omitempty"`
 }

@@ -125,7 +125,7 @@ type InterfaceAddress struct {
 //
 // Threat Visualizer API: GET /deviceinfo.
 type DeviceConnections struct {
-	DeviceInfo []DeviceInfo               `json:"deviceInfo,omitzero"` // An element for each device that was asked for, or is similar.
+	DeviceInfo []DeviceInfo               `json:"deviceInfo,omitzero"` // An element for each requested device, and each similar one.
 	Devices    []Device                   `json:"devices,omitzero"`    // The devices; only with FullDeviceDetails.
 	Extra      map[string]json.RawMessage `json:"-"`                   // Fields that this type doesn't know, and those of an unexpected type; nil = none.
 

@@ -198,7 +198,7 @@ func (s *DeviceService) Search(ctx context.Context, opts *DeviceSearchOptions) (
 // SearchAll yields every device that matches, once. It orders pages by when
 // devices were first seen, which does not change, and lets them overlap, so
 // that it misses none if devices come and go meanwhile. OrderBy, Order and
-// Offset have no effect. If the appliance gives fewer devices than it counts,
+// Offset have no effect. If the appliance returns fewer devices than it counts,
 // SearchAll reads again, and finally returns ErrServer. An error is yielded
 // last, with a nil device. Permissions are as for Search.
 //
@@ -371,7 +371,7 @@ type DeviceUpdate struct {
 	// Priority goes from -5 to 5.
 	Priority *int64 `url:"priority,omitempty"`
 	// Type is the number of a type in Models.Enums that is not hidden. Since
-	// 6.1, only people and further updates change it again.
+	// 6.1, the appliance no longer changes it by itself.
 	Type *int64 `url:"type,omitempty"`
 }
 

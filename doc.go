@@ -35,7 +35,7 @@
 // use, and needs no closing. To try it without an appliance, and for tests, the package
 // [github.com/darktrace-go/darktrace/darktracetest] has a fake one.
 //
-// Two words to know: a model breach is what Darktrace now calls a model alert. An
+// Two terms: what the API calls a model breach, Darktrace now calls a model alert. An
 // incident event is one finding of AI Analyst; an incident is a group of them, and
 // the id of an incident is the id of its group.
 //
@@ -130,7 +130,7 @@
 // # Versions and secrets
 //
 // The SDK has been used with a fake appliance only. What is known about versions 5.2
-// to 7.1, and how they misbehave:
+// to 7.1, their bugs included:
 // https://github.com/darktrace-go/darktrace/blob/main/docs/appliance-versions.md
 //
 // No error, log line or dump of a value contains a token or a signature. [WithLogger]

@@ -30,7 +30,7 @@ type EnrichOptions struct {
 type Context struct {
 	Event       *IncidentEvent        // The event.
 	Breaches    []*ModelBreach        // Its model alerts.
-	Devices     []*Device             // Its devices, with tags and addresses.
+	Devices     []*Device             // Its devices and those in its details, with tags and addresses.
 	Incidents   []*IncidentGroup      // Other open incidents of its devices.
 	Actions     []*AntigenaAction     // Actions of RESPOND on its devices, cleared ones left out.
 	Endpoints   []*Endpoint           // External hosts of its details.
@@ -53,7 +53,8 @@ const (
 )
 
 // MissingPart says what a [Context] lacks, and why: the token's user may lack a
-// permission, the appliance a licence, or a model alert no longer exists.
+// permission, the appliance may lack a licence, or a model alert may no longer
+// exist.
 type MissingPart struct {
 	Part ContextPart // What could not be read.
 	IDs  []string    // Ids or host names that could not be read; nil = the whole part.
@@ -61,8 +62,9 @@ type MissingPart struct {
 }
 
 // Enrich reads what an event points to: its model alerts with their
-// connections, its devices with their tags, other open incidents and RESPOND
-// actions, and the external hosts of its details. It sends several requests at
+// connections, its devices and those in its details (such as the targets of a
+// scan) with their tags, other open incidents and RESPOND actions, and the
+// external hosts of its details. It sends several requests at
 // once, within WithRateLimit. Parts that can't be read are listed in
 // Context.Missing, and the rest is returned. Enrich returns an error only if
 // the context ends, together with what it has read, or if the event is nil

@@ -235,7 +235,7 @@ func argument(name, format string, args ...any) error {
 // Temporary reports whether the same call may succeed later although nobody
 // changes anything: after a rate limit, a server error, or a temporary failure
 // of the connection. It returns false for a write whose outcome is unknown
-// (read back first) and for a call that its context ended.
+// (read back first) and for a call whose context has ended.
 func Temporary(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, errEnded) || errors.Is(err, ErrOutcomeUnknown) {
 		return false

@@ -296,8 +296,8 @@ const (
 
 // Observables returns the hosts, addresses, users, URLs and e-mail addresses in
 // the event's devices, sender, summary and details, each once, in the order of
-// the event. A text in the details counts only if all of it is an address, a
-// URL or an e-mail address.
+// the event. A text in the details counts only if the whole text is an address,
+// a URL or an e-mail address.
 func (e *IncidentEvent) Observables() []Observable {
 	f := observableFinder{seen: map[Observable]bool{}, where: "breachDevices"}
 	for _, device := range e.BreachDevices {

@@ -74,7 +74,7 @@ type EventLogOptions struct {
 	ApplicationProtocol string `url:"applicationprotocol,omitempty"`
 	// Deduplicate joins similar entries.
 	Deduplicate bool `url:"deduplicate,omitempty"`
-	// FullDeviceDetails asks for more about the devices, such as tags.
+	// FullDeviceDetails asks for whole devices, with their tags.
 	FullDeviceDetails bool `url:"fulldevicedetails,omitempty"`
 	// IncludeTotalBytes asks for the amounts of data. Experimental: it is not
 	// documented.

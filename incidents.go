@@ -108,9 +108,10 @@ func (r *IncidentPollResult) Taken(n int) *Checkpoint {
 
 // PollIncidents is Poll for whole incidents, for example for a ticket system.
 // It delivers at most one change for each incident, with the events that are
-// new or have changed. Limit counts incidents. An incident with many events may
-// be delivered in several passes. The feed needs its own checkpoint. Errors are
-// those of Poll.
+// new or have changed, also one for a merge without new events. Limit counts
+// incidents. An incident with many events may be delivered in parts, by several
+// calls; all but the first part are IncidentUpdated. The feed needs its own
+// checkpoint. Errors are those of Poll.
 //
 // Threat Visualizer API: GET /aianalyst/incidentevents.
 func (s *AIAnalystService) PollIncidents(ctx context.Context, checkpoint *Checkpoint, opts *PollOptions) (*IncidentPollResult, error) {

@@ -94,8 +94,8 @@ func WithTransport(transport http.RoundTripper) Option {
 // tripper that it returns sees each attempt, with the authentication headers.
 //
 // A middleware may change a request. It should send it through the round tripper that
-// it was given. It may send a read again. A write is refused the second time, also at
-// the same time as the first, with another context, or after the middleware has
+// it was given. It may send a read again. A second copy of a write is refused, even if
+// it is sent at the same time, with another context, or after the middleware has
 // returned; the call then returns ErrOutcomeUnknown. After a response of 401 or 407 a
 // write may be sent again.
 func WithMiddleware(middleware func(http.RoundTripper) http.RoundTripper) Option {
@@ -401,7 +401,7 @@ func (t cookieTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// CallInfo tells a hook which method is called. It holds no ids and no tokens,
+// CallInfo says which method is called. It holds no ids and no tokens,
 // so it can name spans and metrics.
 type CallInfo struct {
 	// Operation is the method, such as "ModelBreaches.Get". Methods that
@@ -415,7 +415,7 @@ type CallInfo struct {
 	Path string
 }
 
-// CallResult tells a hook how a call ended. The text of its error may hold ids;
+// CallResult says how a call ended. The text of its error may hold ids;
 // the kind of the error, for errors.Is, does not.
 type CallResult struct {
 	// Attempts counts the requests that were sent; 0 means none.
@@ -423,7 +423,7 @@ type CallResult struct {
 	// StatusCode is the HTTP status of the last response; 0 if there was none.
 	StatusCode int
 	// Err is why the call failed, nil if the response is a success and was
-	// understood. Of a look-up that finds nothing it is nil.
+	// understood. It is nil for a look-up that finds nothing.
 	Err error
 	// Duration is the duration of the whole call: waits, all attempts and, for
 	// a stream, the work of the caller between reads.

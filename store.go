@@ -88,8 +88,8 @@ func (s *memoryStore) Save(ctx context.Context, prev, next *Checkpoint) error {
 // that a crash leaves the old checkpoint or the new one. If path is a symbolic
 // link, its target is replaced.
 //
-// Beside the file there is one with the suffix ".lock", which stays, and while
-// saving one with the suffix ".tmp". The folder must exist and be writable: in
+// A file with the suffix ".lock" stays beside it. While saving, there is also
+// one with the suffix ".tmp". The folder must exist and be writable: in
 // a container, mount the folder and not only the file. If the file system has
 // no locks, that is logged once; the stored checkpoint is compared
 // nevertheless.

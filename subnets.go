@@ -85,7 +85,8 @@ func (s *SubnetService) Get(ctx context.Context, subnetID int64) (*Subnet, error
 // change of Label alone and of UniqueHostnames alone was seen on an appliance.
 // The other fields are experimental.
 type SubnetUpdate struct {
-	// Label is the name of the subnet. Quotes around it would be stored.
+	// Label is the name of the subnet. Don't quote it: the appliance would store
+	// the quotes.
 	Label *string `url:"label,omitempty"`
 	// UniqueHostnames says whether devices are distinguished by host name.
 	UniqueHostnames *bool `url:"uniqueHostnames,omitempty"`
@@ -128,7 +129,7 @@ func (s *SubnetService) Update(ctx context.Context, subnetID int64, update *Subn
 	return s.post(ctx, "update", subnetID, form)
 }
 
-// SubnetExclusions says what no longer monitors a subnet. Nil fields probably
+// SubnetExclusions says which monitoring of a subnet to stop. Nil fields probably
 // keep their value.
 type SubnetExclusions struct {
 	// Excluded stops all monitoring of the subnet.

@@ -58,7 +58,8 @@ const (
 //     there is nothing new; and when the loop ends, for any reason. The last
 //     save is tried for up to 30 seconds, even after ctx has ended.
 //   - A crash repeats at most one batch, the changes handled since the last
-//     save, and loses nothing. A repeated change has the same Key.
+//     save, and loses nothing. A repeated change has the same Key. With a Limit
+//     of 1 it repeats at most one change.
 //   - Temporary errors (see [Temporary]), login pages, responses that make no
 //     sense, and unknown errors of the store are reported to OnError. Watch
 //     tries again after a second, then after twice as long each time, at most 5

@@ -41,7 +41,7 @@
 // activity_id is 1 Create, and 2 Update for a change of an event that was delivered
 // before. [FromChange] sets metadata.uid to the key of the change, and
 // unmapped.ai_analyst.changes to the fields that have changed. is_alert is true.
-// metadata.product is Darktrace, its feature AI Analyst.
+// metadata.product is Darktrace, and its feature is AI Analyst.
 //
 // An acknowledged event is In Progress and not Suppressed: OCSF suppresses benign
 // findings, and an acknowledged event may be malicious. If your team acknowledges events

@@ -8,9 +8,9 @@
 //
 // Each change has its own subject, "darktrace.changes.<feed>.<key>". The server keeps
 // one message for each subject, so a repeated change is not published again. The header
-// [KeyHeader] holds its key. Read them with a durable consumer of the stream
+// [KeyHeader] holds its key. Read the changes with a durable consumer of the stream
 // "KV_darktrace" that is filtered by "darktrace.changes.<feed>.>", and decode them with
-// [Change]. Model alerts go the same way: ModelBreaches.Deliver takes a store with
+// [Change]. Model alerts work the same way: ModelBreaches.Deliver takes a store with
 // another name, and [BreachOf] decodes its messages.
 //
 // With nats-server 2.12 or newer a batch of changes and its checkpoint are stored
