@@ -54,9 +54,10 @@ const (
 //     the body breaks out of the loop, its change is delivered again, and so
 //     are those behind it.
 //   - The checkpoint is saved before anything is delivered, which proves the
-//     store; after each batch of at most Limit changes; every 15 minutes if
-//     there is nothing new; and when the loop ends, for any reason. The last
-//     save is tried for up to 30 seconds, even after ctx has ended.
+//     store; after each batch of at most Limit changes; if there is nothing
+//     new, every 15 minutes, or after each Poll with Standby; and when the loop
+//     ends, for any reason. The last save is tried for up to 30 seconds, even
+//     after ctx has ended.
 //   - A crash repeats at most one batch, the changes handled since the last
 //     save, and loses nothing. A repeated change has the same Key. With a Limit
 //     of 1 it repeats at most one change.
