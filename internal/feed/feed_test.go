@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -324,6 +325,131 @@ func TestMoreUntilAPassIsMade(t *testing.T) {
 				got = append(got, ids(result.Items)...)
 			}
 			assert.Contains(t, got, "new")
+		})
+	}
+}
+
+// drain polls until nothing more is left, or an error is returned.
+func (b *box) drain(t *testing.T, k *Kind[element], s *State, o Options) (got []string, end *State, err error) {
+	t.Helper()
+	for polls, more := 0, true; more && err == nil; polls++ {
+		require.Less(t, polls, 50, "it never ends")
+		var result *Result[element]
+		result, err = k.Poll(t.Context(), s, o)
+		require.NotNil(t, result)
+		s, more = result.State, result.More
+		got = append(got, ids(result.Items)...)
+		b.now += 10
+	}
+	return got, s, err
+}
+
+// If the appliance does not let the program ask for elements, the list has them too.
+func TestPendingThatCannotBeAskedForIsRead(t *testing.T) {
+	t.Parallel()
+	b := &box{now: noon}
+	for i := range int64(6) {
+		b.elements = append(b.elements, &element{id: string(rune('a' + i)), created: b.now - i})
+	}
+	o := b.options()
+	o.Limit = 4
+	k := b.kind()
+	k.Lookup = func(context.Context, []string, func(*element)) error { return errors.New("forbidden") }
+	got, _, err := b.drain(t, k, nil, o)
+	require.NoError(t, err)
+	slices.Sort(got)
+	assert.Equal(t, []string{"a", "b", "c", "d", "e", "f"}, got)
+}
+
+// An error that happens again is returned, even if each Poll gets something done, and
+// what is not concerned is delivered.
+func TestAnErrorThatHappensAgainIsReturned(t *testing.T) {
+	t.Parallel()
+	forbidden := errors.New("forbidden")
+	for name, fail := range map[string]func(*Kind[element], *State, *Options){
+		"Follow": func(k *Kind[element], _ *State, o *Options) {
+			o.Follow = []string{"a"}
+			k.Lookup = func(context.Context, []string, func(*element)) error { return forbidden }
+		},
+		"debt": func(k *Kind[element], s *State, _ *Options) {
+			s.Due = append(s.Due, Stretch{Window: Window{From: noon - 30*hour, To: noon - 29*hour}, Tries: 1, First: noon})
+			list := k.List
+			k.List = func(ctx context.Context, w Window, skip func([]byte) bool, yield func(*element)) error {
+				if w.To < noon-28*hour {
+					return forbidden
+				}
+				return list(ctx, w, skip, yield)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := &box{now: noon, elements: []*element{{id: "a", created: noon}}}
+			o := b.options()
+			_, s := b.all(t, nil, o)
+			k := b.kind()
+			fail(k, s, &o)
+			b.now += 20 * minute
+			b.elements = append(b.elements, &element{id: "late", created: noon - 5*hour})
+			got, s, err := b.drain(t, k, s, o)
+			require.ErrorIs(t, err, forbidden)
+			assert.Equal(t, []string{"late"}, got)
+			b.now += 20 * minute
+			b.elements = append(b.elements, &element{id: "new", created: b.now})
+			got, _, err = b.drain(t, k, s, o)
+			require.ErrorIs(t, err, forbidden)
+			assert.Equal(t, []string{"new"}, got)
+		})
+	}
+}
+
+// Follow that does not fit into the time of a Poll is continued, and holds up nothing.
+func TestFollowContinuesWhereTimeRanOut(t *testing.T) {
+	t.Parallel()
+	for name, broken := range map[string]string{"all": "", "one can't be read": "f07"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := &box{now: noon}
+				o := b.options()
+				_, s := b.all(t, nil, o)
+				began := time.Now()
+				for i := range 20 {
+					o.Follow = append(o.Follow, fmt.Sprintf("f%02d", i))
+				}
+				asked := map[string]int{}
+				k := b.kind()
+				k.Chunk = 1
+				k.Lookup = func(ctx context.Context, ids []string, _ func(*element)) error {
+					asked[ids[0]]++
+					select {
+					case <-time.After(time.Second):
+					case <-ctx.Done():
+						return errRefused
+					}
+					if ids[0] == broken {
+						return errRefused
+					}
+					return nil
+				}
+				b.elements = append(b.elements, &element{id: "late", created: noon - 5*hour})
+				var got []string
+				polls := 0
+				for more := true; more; polls++ {
+					require.Less(t, polls, 10, "it never ends")
+					b.now = noon + 20*minute + time.Since(began).Milliseconds()
+					o.Deadline = time.Now().Add(9500 * time.Millisecond)
+					result, err := k.Poll(t.Context(), s, o)
+					require.NoError(t, err)
+					s, more = result.State, result.More
+					got = append(got, ids(result.Items)...)
+				}
+				assert.Equal(t, []string{"late"}, got)
+				assert.Len(t, asked, 20)
+				for id, times := range asked {
+					assert.LessOrEqual(t, times, 2, id) // Twice where time ran out.
+				}
+			})
 		})
 	}
 }

@@ -110,7 +110,7 @@ func (p *poll[T]) ask(ctx context.Context, all []Pending) error {
 		}
 		heard := false
 		if p.over(ctx) {
-			failure = ctx.Err()
+			failure = late(ctx)
 		} else {
 			heard, failure = p.lookUp(ctx, ids, got, missing)
 		}
@@ -154,9 +154,9 @@ func (p *poll[T]) lookUp(ctx context.Context, ids []string, got, missing map[str
 	case err == nil:
 		p.good++
 	case p.Unknown(err): // The appliance does not have them, or does not find elements by id.
-	case !p.divisible(err), p.over(ctx):
+	case p.over(ctx):
 		return false, err
-	default:
+	default: // Even if it is not allowed to ask: the list has them too.
 		if p.failures++; !p.serves(ctx) {
 			return false, err
 		}

@@ -41,7 +41,10 @@ type wire struct {
 	Fits     int64         `json:"fits,omitempty"`
 	Pending  *pendingJSON  `json:"pending,omitempty"`
 	Hurry    bool          `json:"hurry,omitempty"`
+	Failed   bool          `json:"failed,omitempty"`
 	Followed int64         `json:"followed,omitempty"`
+	Asking   bool          `json:"asking,omitempty"`
+	Asked    string        `json:"asked,omitempty"`
 	NoLists  bool          `json:"noLists,omitempty"`
 	Filter   string        `json:"filter,omitempty"`
 	Owner    string        `json:"owner,omitempty"`
@@ -74,7 +77,7 @@ func (s *State) AppendJSON(dst []byte) ([]byte, error) {
 	}
 	w := wire{
 		Version: Version, Feed: s.Feed, Host: s.Host, Since: s.Since, Guessed: s.Guessed, Through: s.Through, Polled: s.Polled, Floor: s.Floor, Known: s.Known, KnownAt: s.KnownAt, Low: s.Low,
-		Marks: s.Marks, Jumps: s.Jumps, Due: s.Due, Width: s.Width, Fits: s.Fits, Hurry: s.Hurry, Followed: s.Followed, NoLists: s.NoLists, Filter: s.Filter, Owner: s.Owner, Beat: s.Beat,
+		Marks: s.Marks, Jumps: s.Jumps, Due: s.Due, Width: s.Width, Fits: s.Fits, Hurry: s.Hurry, Failed: s.Failed, Followed: s.Followed, Asking: s.Asking, Asked: s.Asked, NoLists: s.NoLists, Filter: s.Filter, Owner: s.Owner, Beat: s.Beat,
 	}
 	if len(s.Pending) > 0 {
 		w.Pending = &pendingJSON{Within: s.Within}
@@ -210,7 +213,7 @@ func parse(data []byte) (*State, error) {
 	}
 	s := &State{
 		Feed: w.Feed, Host: w.Host, Since: w.Since, Guessed: w.Guessed, Through: w.Through, Polled: w.Polled, Floor: w.Floor, Known: w.Known, KnownAt: w.KnownAt, Low: w.Low,
-		Marks: w.Marks, Jumps: w.Jumps, Due: w.Due, Width: w.Width, Fits: w.Fits, Hurry: w.Hurry, Followed: w.Followed, NoLists: w.NoLists, Filter: w.Filter, Owner: w.Owner, Beat: w.Beat,
+		Marks: w.Marks, Jumps: w.Jumps, Due: w.Due, Width: w.Width, Fits: w.Fits, Hurry: w.Hurry, Failed: w.Failed, Followed: w.Followed, Asking: w.Asking, Asked: w.Asked, NoLists: w.NoLists, Filter: w.Filter, Owner: w.Owner, Beat: w.Beat,
 	}
 	if p := w.Pending; p != nil {
 		if len(p.Scores) != len(p.IDs) || len(p.Created) != len(p.IDs) || len(p.IDs) == 0 {

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,11 +46,15 @@ func (k *Kind[T]) Poll(ctx context.Context, before *State, o Options) (*Result[T
 	if end, ok := limited.Deadline(); ok {
 		p.budget = time.Until(end)
 	}
-	return p.result(p.run(limited), ctx)
+	err := p.run(limited)
+	return p.result(err, ctx, p.over(limited))
 }
 
-func (p *poll[T]) result(err error, ctx context.Context) (*Result[T], error) {
+// result returns what a Poll found. late says that its time was up.
+func (p *poll[T]) result(err error, ctx context.Context, late bool) (*Result[T], error) {
 	s := p.state
+	before := s.Failed
+	s.Failed = false
 	if p.at != 0 {
 		p.info.Lost = join(s.expire(p.at, p.furthest()), func(Stretch) bool { return true })
 		s.settle(&p.Options)
@@ -60,9 +65,9 @@ func (p *poll[T]) result(err error, ctx context.Context) (*Result[T], error) {
 	more := p.at == 0 || len(s.Pending) > 0 || s.waits()
 	switch {
 	case err == nil:
-	case ctx.Err() == nil && (p.good > 0 || p.at != 0 || len(p.pool.taken) > 0):
+	case ctx.Err() == nil && (late || !before) && (p.good > 0 || p.at != 0 || len(p.pool.taken) > 0):
 		// Part of the work is done. If the error happens again, the next Poll returns it.
-		more, err = true, nil
+		more, err, s.Failed = true, nil, !late
 	}
 	return &Result[T]{p.pool.taken, s, more, p.info}, err
 }
@@ -103,10 +108,13 @@ func (p *poll[T]) read(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := p.follow(ctx); err != nil {
-		return err
+	err := p.work(ctx)
+	if err == nil || p.over(ctx) {
+		if followErr := p.follow(ctx); err == nil {
+			err = followErr
+		}
 	}
-	return p.work(ctx)
+	return err
 }
 
 // now returns the time that a request would be signed with.
@@ -115,19 +123,30 @@ func (p *poll[T]) now() int64 { return p.Now().UnixMilli() }
 // own returns the local time.
 func (p *poll[T]) own() int64 { return p.Own().UnixMilli() }
 
+// present returns the appliance's time, as far as it is known.
+func (p *poll[T]) present() int64 {
+	if p.at != 0 {
+		return p.at
+	}
+	return max(p.state.Through, p.state.Through+p.own()-p.state.Polled)
+}
+
 // time reports whether to begin a pass now: unless there is more other work than
 // this Poll can do.
 func (p *poll[T]) time() bool {
 	s := p.state
 	since := p.own() - s.Polled
 	room := p.Limit == 0 || len(s.Pending) <= p.Limit
-	return s.Through == 0 || room && !s.waits() || since >= p.Pause || since < 0
+	return s.Through == 0 || room && !s.waits() && !s.Asking || since >= p.Pause || since < 0
 }
 
 // over reports whether the time of this Poll is up.
 func (p *poll[T]) over(ctx context.Context) bool {
 	return ctx.Err() != nil || !p.Deadline.IsZero() && !time.Now().Before(p.Deadline)
 }
+
+// late returns why a Poll whose time is up ends.
+func late(ctx context.Context) error { return cmp.Or(ctx.Err(), context.DeadlineExceeded) }
 
 // slow is the error of a request that took so long that the others could not wait.
 type slow struct {

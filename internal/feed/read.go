@@ -26,7 +26,9 @@ func (p *poll[T]) pass(ctx context.Context) error {
 	case err == nil:
 	case p.over(ctx), p.heard() != 0 && isSlow(err):
 		if p.heard() == 0 {
-			s.learn(first.width()/2, began)
+			if p.slow { // The caller ended the others.
+				s.learn(first.width()/2, began)
+			}
 			return err
 		}
 		p.close(&first)
@@ -65,9 +67,6 @@ func (p *poll[T]) pass(ctx context.Context) error {
 	s.turn(p.at, own, w, &p.Options)
 	for _, part := range rest {
 		s.addDue(part, false)
-	}
-	if p.over(ctx) {
-		return ctx.Err()
 	}
 	return nil
 }
@@ -115,17 +114,14 @@ func (s *State) whole(w Window) []Window {
 // work reads the planned stretches.
 func (p *poll[T]) work(ctx context.Context) error {
 	s := p.state
-	at := p.at
-	if at == 0 {
-		at = max(s.Through, s.Through+p.own()-s.Polled)
-	}
+	at := p.present()
 	for {
 		i := s.next(at)
 		if i < 0 {
 			return nil
 		}
 		if p.over(ctx) {
-			return ctx.Err()
+			return late(ctx)
 		}
 		d := s.Due[i]
 		err := p.window(ctx, &s.Due[i])
@@ -167,10 +163,7 @@ func (p *poll[T]) fits(d Stretch, at int64) {
 
 // fail keeps a stretch for another try later.
 func (p *poll[T]) fail(d Stretch, cause error) {
-	at := p.at
-	if at == 0 {
-		at = p.state.Through
-	}
+	at := p.present()
 	if d.From > at+joint { // The future needs no other try: later passes read it.
 		return
 	}
@@ -301,14 +294,18 @@ func (p *poll[T]) until(v *T, w Window) Hour {
 }
 
 // follow requests the elements whose changes are reported at any age, as often as
-// the widest sweep is made.
+// the widest sweep is made. If time runs out, the next Poll continues.
 func (p *poll[T]) follow(ctx context.Context) error {
 	s := p.state
-	since := s.Through - s.Followed
-	if len(p.Follow) == 0 || s.Followed != 0 && since >= 0 && since < p.widest().Every {
+	every := max(p.widest().Every, p.Pause)
+	since := p.present() - s.Followed
+	s.Asking = len(p.Follow) > 0 && (since < 0 || since >= every)
+	if !s.Asking {
+		s.Asked = ""
 		return nil
 	}
 	ids := slices.Compact(slices.Sorted(slices.Values(p.Follow)))
+	ids = slices.DeleteFunc(ids, func(id string) bool { return id <= s.Asked })
 	chunk := p.Chunk
 	if s.NoLists {
 		chunk = 1
@@ -316,7 +313,7 @@ func (p *poll[T]) follow(ctx context.Context) error {
 	failed := false
 	for len(ids) > 0 {
 		if p.over(ctx) {
-			return ctx.Err()
+			return late(ctx)
 		}
 		n := min(chunk, len(ids))
 		found, err := p.followed(ctx, ids[:n])
@@ -330,10 +327,11 @@ func (p *poll[T]) follow(ctx context.Context) error {
 		default:
 			failed = true
 		}
-		ids = ids[n:]
+		s.Asked, ids = ids[n-1], ids[n:]
 	}
-	if !failed {
-		s.Followed = s.Through
+	s.Followed, s.Asking, s.Asked = p.present(), false, ""
+	if failed {
+		s.Followed -= every * 3 / 4
 	}
 	return nil
 }
@@ -363,5 +361,8 @@ func (p *poll[T]) followed(ctx context.Context, ids []string) (found int, err er
 			p.compare(v, h, known, Window{From: s.Through, To: s.Through})
 		})
 	})
+	if err == nil {
+		p.good++
+	}
 	return found, err
 }
