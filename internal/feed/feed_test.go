@@ -454,6 +454,52 @@ func TestFollowContinuesWhereTimeRanOut(t *testing.T) {
 	}
 }
 
+// A pass and a look-up that don't fit into one Poll both get their time.
+func TestPendingGetsItsTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &box{now: noon}
+		for i := range int64(6) {
+			b.elements = append(b.elements, &element{id: string(rune('a' + i)), created: b.now - i})
+		}
+		o := b.options()
+		o.Limit = 4
+		k := b.kind()
+		list, lookup := k.List, k.Lookup
+		slowly := func(ctx context.Context) error {
+			select {
+			case <-time.After(6 * time.Second):
+				return nil
+			case <-ctx.Done():
+				return errRefused
+			}
+		}
+		k.List = func(ctx context.Context, w Window, skip func([]byte) bool, yield func(*element)) error {
+			if err := slowly(ctx); err != nil {
+				return err
+			}
+			return list(ctx, w, skip, yield)
+		}
+		k.Lookup = func(ctx context.Context, ids []string, yield func(*element)) error {
+			if err := slowly(ctx); err != nil {
+				return err
+			}
+			return lookup(ctx, ids, yield)
+		}
+		var s *State
+		var got []string
+		for polls, more := 0, true; more; polls++ {
+			require.Less(t, polls, 30, "it never ends")
+			o.Deadline = time.Now().Add(10 * time.Second)
+			result, err := k.Poll(t.Context(), s, o)
+			require.NoError(t, err)
+			s, more = result.State, result.More
+			got = append(got, ids(result.Items)...)
+		}
+		assert.Len(t, got, 6)
+	})
+}
+
 func TestTakenPutsBackWhatWasNotHandled(t *testing.T) {
 	t.Parallel()
 	b := &box{now: noon, elements: []*element{{id: "a", created: noon - 2}, {id: "b", created: noon - 1}}}

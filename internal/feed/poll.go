@@ -67,7 +67,7 @@ func (p *poll[T]) result(err error, ctx context.Context, late bool) (*Result[T],
 	case err == nil:
 	case ctx.Err() == nil && (late || !before) && (p.good > 0 || p.at != 0 || len(p.pool.taken) > 0):
 		// Part of the work is done. If the error happens again, the next Poll returns it.
-		more, err, s.Failed = true, nil, !late
+		more, err, s.Failed = true, nil, true
 	}
 	return &Result[T]{p.pool.taken, s, more, p.info}, err
 }
@@ -132,12 +132,12 @@ func (p *poll[T]) present() int64 {
 }
 
 // time reports whether to begin a pass now: unless there is more other work than
-// this Poll can do.
+// this Poll can do, or than the last one could.
 func (p *poll[T]) time() bool {
 	s := p.state
 	since := p.own() - s.Polled
 	room := p.Limit == 0 || len(s.Pending) <= p.Limit
-	return s.Through == 0 || room && !s.waits() && !s.Asking || since >= p.Pause || since < 0
+	return s.Through == 0 || room && !s.waits() && !s.Asking && !s.Failed || since >= p.Pause || since < 0
 }
 
 // over reports whether the time of this Poll is up.

@@ -24,7 +24,7 @@ type State struct {
 	Pending  []Pending
 	Within   Window // window that listed the pending elements
 	Hurry    bool   // a request took most of a Poll's time and failed
-	Failed   bool   // the last Poll had an error that it did not return
+	Failed   bool   // the last Poll ran out of time, or had an error that it did not return
 	Followed int64  // when followed elements were last requested
 	Asking   bool   // not all of them were requested
 	Asked    string // the last one that was
