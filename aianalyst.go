@@ -65,7 +65,8 @@ func (s *AIAnalystService) Events(ctx context.Context, opts *EventListOptions) i
 	return func(yield func(*IncidentEvent, error) bool) {
 		o := valueOf(opts)
 		query, err := o.encode(s.client().locale)
-		l := list[IncidentEvent]{eventsPath, query, decodeEvent(ctx, o.KeepRaw), "uuid", o.EventIDs, func(e *IncidentEvent) (string, []string) {
+		decode := func() elementDecoder[IncidentEvent] { return decodeEvent(ctx, o.KeepRaw) }
+		l := list[IncidentEvent]{eventsPath, query, decode, "uuid", o.EventIDs, func(e *IncidentEvent) (string, []string) {
 			return e.ID, []string{e.ID}
 		}}
 		if len(o.EventIDs) == 0 {
@@ -123,7 +124,8 @@ func (s *AIAnalystService) Groups(ctx context.Context, opts *GroupListOptions) i
 	return func(yield func(*IncidentGroup, error) bool) {
 		o := valueOf(opts)
 		query, err := o.encode(s.client().locale)
-		l := list[IncidentGroup]{groupsPath, query, decodeGroup(ctx, o.KeepRaw), "groupid", o.GroupIDs, func(g *IncidentGroup) (string, []string) {
+		decode := func() elementDecoder[IncidentGroup] { return decodeGroup(ctx, o.KeepRaw) }
+		l := list[IncidentGroup]{groupsPath, query, decode, "groupid", o.GroupIDs, func(g *IncidentGroup) (string, []string) {
 			return g.ID, append([]string{g.ID}, g.PreviousIDs...)
 		}}
 		if len(o.GroupIDs) == 0 {

@@ -279,7 +279,7 @@ func (c *core) byID(path, key, id string) *call {
 type list[T any] struct {
 	path   string
 	query  map[string][]string
-	decode elementDecoder[T]
+	decode func() elementDecoder[T]         // a decoder for one response
 	key    string                           // the parameter that holds ids
 	ids    []string                         // the ids to request; empty = everything that matches
 	names  func(*T) (id string, _ []string) // an element's identity, and the ids that select it
@@ -334,7 +334,7 @@ func (l *list[T]) each(ctx context.Context, c *core, yield func(*T) bool) error 
 
 // stream sends one request and yields the elements of its response.
 func (l *list[T]) stream(ctx context.Context, c *core, yield func(*T) bool) error {
-	return stream(ctx, c, l.path, encodeQuery(l.query), l.decode, yield)
+	return stream(ctx, c, l.path, encodeQuery(l.query), l.decode(), yield)
 }
 
 // collect returns the elements as a list. If there is an error, it returns the

@@ -280,7 +280,7 @@ func (s *source[T, C]) events(ctx context.Context, o *EventListOptions, skip fun
 		return err
 	}
 	full := decodeEvent(ctx, o.KeepRaw)
-	l := list[IncidentEvent]{path: eventsPath, query: query, decode: func(element []byte) (*IncidentEvent, error) {
+	return stream(ctx, s.client, eventsPath, encodeQuery(query), func(element []byte) (*IncidentEvent, error) {
 		s.bytes += int64(len(element)) + 1
 		if skip != nil {
 			if id := eventID(element); len(id) > 0 && skip(id) {
@@ -288,8 +288,7 @@ func (s *source[T, C]) events(ctx context.Context, o *EventListOptions, skip fun
 			}
 		}
 		return full(element)
-	}}
-	return l.each(ctx, s.client, func(e *IncidentEvent) bool {
+	}, func(e *IncidentEvent) bool {
 		if e != nil {
 			yield(e)
 		}

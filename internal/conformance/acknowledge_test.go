@@ -240,6 +240,27 @@ func TestAcknowledgeVerified(t *testing.T) {
 	})
 }
 
+func TestAcknowledgeVerifiedReadsOnlyAPartBack(t *testing.T) {
+	t.Parallel()
+	ids := manyIDs(51) // One more than a read asks for at once.
+	client := newClient(t, &recorder{respond: func(req *http.Request) (*http.Response, error) {
+		switch asked := strings.Split(req.URL.Query().Get("uuid"), ","); {
+		case req.Method == http.MethodPost:
+			return httpmock.NewStringResponse(200, `{"aianalyst":"SUCCESS"}`), nil
+		case len(asked) == 1:
+			return httpmock.NewStringResponse(200, `{"message":"the service is starting"}`), nil
+		default:
+			return httpmock.NewStringResponse(200, `[{"acknowledged":true,"id":"`+strings.Join(asked, `"},{"acknowledged":true,"id":"`)+`"}]`), nil
+		}
+	}})
+	err := client.AIAnalyst.AcknowledgeVerified(t.Context(), ids...)
+	var batch *darktrace.BatchError
+	require.ErrorAs(t, err, &batch)
+	assert.Equal(t, ids[:50], batch.Done)
+	assert.Empty(t, batch.Failed)
+	assert.ErrorIs(t, batch.Unknown[ids[50]], darktrace.ErrOutcomeUnknown)
+}
+
 func TestAcknowledgeVerifiedIsCancelledWhileReading(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

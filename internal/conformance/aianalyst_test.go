@@ -495,18 +495,24 @@ func TestListsRefuseBadOptions(t *testing.T) {
 
 func TestByIDsEndsWithTheFirstFailure(t *testing.T) {
 	t.Parallel()
-	found := byIDs("uuid", false, map[string]string{id1: `{"id":"` + id1 + `"}`})
-	r := &recorder{}
-	r.respond = func(req *http.Request) (*http.Response, error) {
-		if req.URL.Query().Get("uuid") == id2 {
-			return httpmock.NewStringResponse(503, ""), nil
+	for want, failure := range map[error]httpmock.Responder{
+		darktrace.ErrServer: httpmock.NewStringResponder(503, ""),
+		darktrace.ErrDecode: httpmock.NewStringResponder(200, `{"message":"the service is starting"}`), // It is no event.
+	} {
+		found := byIDs("uuid", false, map[string]string{id1: `{"id":"` + id1 + `"}`})
+		r := &recorder{}
+		r.respond = func(req *http.Request) (*http.Response, error) {
+			if req.URL.Query().Get("uuid") == id2 {
+				return failure(req)
+			}
+			return found.respond(req)
 		}
-		return found.respond(req)
+		client := newClient(t, r)
+		events, err := client.AIAnalyst.ListEvents(t.Context(), &darktrace.EventListOptions{EventIDs: []string{id1, id2, id3}})
+		require.ErrorIs(t, err, want)
+		assert.Equal(t, []string{id1}, idsOf(events))
+		assert.Len(t, r.all(), 3, "id3 was asked for after the failure")
 	}
-	client := newClient(t, r)
-	_, err := client.AIAnalyst.ListEvents(t.Context(), &darktrace.EventListOptions{EventIDs: []string{id1, id2, id3}})
-	require.ErrorIs(t, err, darktrace.ErrServer)
-	assert.Len(t, r.all(), 3, "id3 was asked for after the failure")
 }
 
 func TestListInvestigationsFails(t *testing.T) {
