@@ -199,14 +199,13 @@ func lookUp[T any](ctx context.Context, c *core, k *call, decode elementDecoder[
 
 // stream sends a GET request and yields the elements of its response as they
 // arrive.
-func stream[T any](ctx context.Context, c *core, path, query string, decode elementDecoder[T], yield func(*T) bool) error {
+func stream[T any](ctx context.Context, c *core, path, query string, decode elementDecoder[T], yield func(*T) bool) (err error) {
 	reply, err := c.send(ctx, &call{method: http.MethodGet, path: path, query: query, stream: true})
 	if err != nil {
 		return err
 	}
-	err = decodeReply(ctx, reply, decode, yield)
-	reply.finish(err)
-	return err
+	defer func() { reply.finish(err) }() // Also if the body of a loop panics.
+	return decodeReply(ctx, reply, decode, yield)
 }
 
 // decodeReply yields the elements of a reply. Elements that are not objects are

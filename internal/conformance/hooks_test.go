@@ -89,6 +89,12 @@ func TestCallHooks(t *testing.T) {
 		break
 	}
 	require.NoError(t, last().result.Err)
+	assert.Panics(t, func() {
+		for range client.AIAnalyst.Events(t.Context(), nil) {
+			panic("in the body of the loop")
+		}
+	})
+	last()
 	srv.Inject(darktracetest.Fault{Cut: darktracetest.CutInBody, Times: 1})
 	require.ErrorIs(t, client.Do(t.Context(), &darktrace.Request{Path: "/aianalyst/groups"}, io.Discard), darktrace.ErrConnection)
 	require.ErrorIs(t, last().result.Err, darktrace.ErrConnection)

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -49,6 +50,39 @@ func TestAlertsArriveOneByOne(t *testing.T) {
 		}
 	}
 	assert.Equal(t, []int64{95001, 2}, pbids)
+}
+
+// closable is a body that knows whether it was closed.
+type closable struct {
+	io.Reader
+
+	closed bool
+}
+
+func (c *closable) Close() error {
+	c.closed = true
+	return nil
+}
+
+// However a loop is left, its response is closed.
+func TestLeavingALoopClosesItsResponse(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string]func(){"a panic": func() { panic("in the body") }, "Goexit": runtime.Goexit} {
+		body := &closable{Reader: strings.NewReader(`[{"id":"a"},`)}
+		client := newClient(t, roundTripper(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: body}, nil
+		}))
+		left := make(chan struct{})
+		go func() {
+			defer close(left)
+			defer func() { _ = recover() }()
+			for range client.AIAnalyst.Events(t.Context(), nil) {
+				leave()
+			}
+		}()
+		<-left
+		assert.True(t, body.closed, "after %s", name)
+	}
 }
 
 // repeated is a list of the same element n times.
