@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -30,8 +31,8 @@ type ticket struct {
 	incident string   // last known id of the incident
 	events   []string // known ids of its events
 	title    string   // of the first event
-	comment  string   // comment of the person who closed it
 	closings int      // how often it was closed by a person
+	comments []string // of the persons who closed it; the appliance does not have them yet
 }
 
 // entry is a line of the journal: something that happened to a ticket.
@@ -137,22 +138,27 @@ func (j *journal) apply(e entry) {
 		}
 	case wasClosed:
 		if t.status == open {
-			t.status, t.comment = closing, e.Comment
+			t.status = closing
 			t.closings++
+			t.comments = append(t.comments, fmt.Sprintf("%s [%s/%d]", e.Comment, t.id, t.closings))
 		}
 	case wasTold:
 		if t.status == closing {
-			t.status = closed
+			t.status, t.comments = closed, nil
 		}
 	case wasMerged:
 		into := j.ticket(e.Into)
 		if into == nil || t.status == merged {
 			return
 		}
-		if t.status != closed { // Nobody has closed that ticket yet.
+		switch {
+		case t.status == open:
 			into.status = open
+		case t.status == closing && into.status == closed:
+			into.status = closing
 		}
 		t.status = merged
+		into.comments = append(into.comments, t.comments...)
 		for _, event := range t.events {
 			into.add(event)
 		}

@@ -260,6 +260,61 @@ func TestAnUnclosedTicketOpensTheOneItJoins(t *testing.T) {
 	assert.False(t, d.srv.Event("b1").Acknowledged)
 }
 
+// TestClosedTicketsThatMerge: no comment is lost, whichever of two tickets the
+// appliance knows to be closed when their incidents merge.
+func TestClosedTicketsThatMerge(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		first, second status // when their incidents merge
+		want          status
+	}{
+		"both closed since the last sync": {closing, closing, closed},
+		"the first is closed already":     {closed, closing, closed},
+		"the second is closed already":    {closing, closed, closed},
+		"the second is not closed":        {closing, open, open},
+		"the first is not closed":         {open, closing, open},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t)
+			d.add("a1", "ga1")
+			d.add("b1", "gb1")
+			d.mustSync()
+			for _, status := range []status{closed, closing} {
+				if test.first == status {
+					d.close("T-1", "One.")
+				}
+				if test.second == status {
+					d.close("T-2", "Two.")
+				}
+				if status == closed {
+					d.mustSync()
+				}
+			}
+			ids := []string{d.tickets()[0].events[0], d.tickets()[1].events[0]}
+			d.srv.Merge("g"+ids[1], "g"+ids[0])
+			d.add("c1", "g"+ids[0])
+			out := d.mustSync()
+			assert.Contains(t, out, "T-2 merged into T-1")
+			tickets := d.tickets()
+			assert.Equal(t, test.want, tickets[0].status)
+			assert.Equal(t, test.first != open && test.want == open, strings.Contains(out, "T-1 opened again"), out)
+			if test.want == open {
+				d.close("T-1", "Both.")
+				d.mustSync()
+				d.checkClosed("Both.", "a1", "b1", "c1")
+			}
+			if test.first == closing {
+				d.checkClosed("One.", "a1", "b1", "c1")
+			}
+			if test.second == closing {
+				d.checkClosed("Two.", "a1", "b1", "c1")
+			}
+			assert.Empty(t, d.mustSync())
+		})
+	}
+}
+
 func TestAMergeAfterClosingIsFollowed(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

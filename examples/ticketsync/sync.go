@@ -91,14 +91,13 @@ func (s *syncer) take(change *darktrace.IncidentChange) error {
 	}
 	id, before := fmt.Sprintf("T-%d", len(s.journal.tickets)+1), open
 	if len(known) > 0 {
-		id = known[0].id
+		id, before = known[0].id, known[0].status
 		for _, other := range known[1:] {
 			fmt.Fprintf(s.out, "%s merged into %s\n", other.id, id)
 			if err := s.journal.append(entry{What: wasMerged, Ticket: other.id, Into: id}); err != nil {
 				return err
 			}
 		}
-		before = known[0].status
 	}
 	for _, e := range change.Events {
 		if t := s.journal.ticket(id); t != nil && t.incident == change.ID && slices.Contains(t.events, e.ID) {
@@ -111,7 +110,7 @@ func (s *syncer) take(change *darktrace.IncidentChange) error {
 	switch t := s.journal.ticket(id); {
 	case len(known) == 0:
 		fmt.Fprintf(s.out, "%s opened: %s\n", id, t.title)
-	case t.status != before:
+	case t.status == open && before != open:
 		fmt.Fprintf(s.out, "%s opened again: %s\n", id, change.Events[len(change.Events)-1].Title)
 	}
 	return nil
@@ -132,8 +131,8 @@ func (s *syncer) push(ctx context.Context) error {
 	return errors.Join(failures...)
 }
 
-// report comments on every event that the incident has now and acknowledges them.
-// It reads both back.
+// report posts the comments on every event that the incident has now and
+// acknowledges the events. It reads both back.
 func (s *syncer) report(ctx context.Context, t *ticket) error {
 	group, err := s.group(ctx, t)
 	if errors.Is(err, darktrace.ErrNotFound) { // The appliance has deleted it.
@@ -144,8 +143,10 @@ func (s *syncer) report(ctx context.Context, t *ticket) error {
 	}
 	ids := []string{}
 	for _, e := range group.Events {
-		if err := s.comment(ctx, t, e.ID); err != nil {
-			return err
+		for _, text := range t.comments {
+			if err := s.comment(ctx, e.ID, text); err != nil {
+				return err
+			}
 		}
 		ids = append(ids, e.ID)
 	}
@@ -168,10 +169,10 @@ func (s *syncer) group(ctx context.Context, t *ticket) (group *darktrace.Inciden
 	return group, err
 }
 
-// comment comments on an event. Comments have no id, so only a mark in the text
-// shows whether a killed pass had posted it.
-func (s *syncer) comment(ctx context.Context, t *ticket, eventID string) error {
-	mark := fmt.Sprintf("[%s/%d]", t.id, t.closings)
+// comment posts a comment on an event. Comments have no id, so only the mark at the
+// end of the text shows whether a killed pass had posted it.
+func (s *syncer) comment(ctx context.Context, eventID, text string) error {
+	mark := text[strings.LastIndexByte(text, '['):]
 	comments, err := s.api.ListComments(ctx, eventID)
 	if err != nil {
 		return err
@@ -181,6 +182,6 @@ func (s *syncer) comment(ctx context.Context, t *ticket, eventID string) error {
 			return nil
 		}
 	}
-	_, err = s.api.PostCommentVerified(ctx, eventID, t.comment+" "+mark)
+	_, err = s.api.PostCommentVerified(ctx, eventID, text)
 	return err
 }
