@@ -21,8 +21,8 @@ import (
 // says if that is longer. If the wait would outlast the context's deadline, or
 // Retry-After is more than an hour, the call returns the error at once.
 // Permanent errors, such as an untrusted certificate, are not retried. After a
-// 429, the other calls of the client wait too, and continue one by one within a
-// tenth of the wait.
+// 429 whose Retry-After is at most an hour, the other calls of the client wait
+// too, and continue one by one within a tenth of the wait.
 //
 // Writes are never sent again, unless RateLimitedWrites is set. Independent of
 // the policy and the method, a rejected request is sent once more in two cases:
@@ -135,15 +135,15 @@ func (c *core) sendUntil(ctx context.Context, k *call) (*reply, error) {
 // pause waits before a retry. If there must be no retry, it returns the error of
 // the call.
 func (c *core) pause(ctx context.Context, k *call, err error, apiErr *APIError, retries int) error {
-	wait := c.retry.backoff(retries)
+	wait, tooLong := c.retry.backoff(retries), false
 	if apiErr != nil {
-		wait = max(wait, apiErr.RetryAfter)
+		wait, tooLong = max(wait, apiErr.RetryAfter), apiErr.RetryAfter > longestRetryAfter
 	}
-	if errors.Is(err, ErrRateLimited) && c.retry.MaxRetries > 0 && wait <= longestRetryAfter {
+	if errors.Is(err, ErrRateLimited) && c.retry.MaxRetries > 0 && !tooLong {
 		c.gate.close(time.Now().Add(wait))
 	}
 	switch {
-	case k.write() && (!c.retry.RateLimitedWrites || !errors.Is(err, ErrRateLimited)), !passes(err, apiErr), retries >= c.retry.MaxRetries, wait > longestRetryAfter:
+	case k.write() && (!c.retry.RateLimitedWrites || !errors.Is(err, ErrRateLimited)), !passes(err, apiErr), retries >= c.retry.MaxRetries, tooLong:
 		return err
 	case passesDeadline(ctx, wait):
 		return fmt.Errorf("%w: waiting %v to try again would outlast the deadline: %w",

@@ -173,6 +173,18 @@ func TestARetryAfterOfMoreThanAnHourIsNotWaitedFor(t *testing.T) {
 	require.NoError(t, client.Ping(t.Context()))
 }
 
+func TestABackoffMayBeLongerThanAnHour(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{429, 503} {
+		synctest.Test(t, func(t *testing.T) {
+			r := inTurn(respond(status, ""), respond(status, "", "Retry-After", "60"), respond(200, "[]"))
+			policy := darktrace.RetryPolicy{MaxRetries: 2, MinBackoff: 1000 * time.Hour, MaxBackoff: 1000 * time.Hour}
+			require.NoError(t, newClient(t, r, darktrace.WithRetryPolicy(policy)).Ping(t.Context()))
+			assert.Len(t, r.all(), 3)
+		})
+	}
+}
+
 func TestAfter429AllCallsWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
