@@ -97,7 +97,7 @@ type core struct {
 // If the URL or an option is invalid, or auth is nil, it returns ErrArgument.
 // Nil options are ignored.
 func NewClient(baseURL string, auth Authenticator, opts ...Option) (*Client, error) {
-	base, err := parseBaseURL(baseURL)
+	base, err := parseBaseURL("base URL", baseURL)
 	if err != nil {
 		return nil, err
 	}
@@ -184,10 +184,9 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// parseBaseURL checks and cleans the URL of an appliance. It never quotes a URL
-// that holds user info.
-func parseBaseURL(raw string) (*url.URL, error) {
-	const name = "base URL"
+// parseBaseURL checks and cleans the URL of an appliance; name is its name in errors.
+// It never quotes a URL that holds user info.
+func parseBaseURL(name, raw string) (*url.URL, error) {
 	switch {
 	case raw == "":
 		return nil, argument(name, "is empty")
@@ -258,13 +257,16 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 	default:
 		return nil, argument(strings.Join(missing[:n-1], ", ")+" and "+missing[n-1], "are not set in the environment")
 	}
+	if _, err := parseBaseURL("DARKTRACE_URL", settings[0]); err != nil {
+		return nil, err
+	}
 	auth, err := NewTokenAuth(settings[1], settings[2])
 	if err != nil {
 		return nil, ofEnvironment(err)
 	}
 	var fromEnv []Option
 	if file := os.Getenv("DARKTRACE_CA_FILE"); file != "" {
-		fromEnv = append(fromEnv, WithRootCAFile(file))
+		fromEnv = append(fromEnv, rootCAFile("DARKTRACE_CA_FILE", file))
 	}
 	if value := os.Getenv("DARKTRACE_INSECURE"); value != "" {
 		insecure, err := strconv.ParseBool(value)
@@ -272,14 +274,10 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 			return nil, argument("DARKTRACE_INSECURE", "is %q; it must be true or false", value)
 		}
 		if insecure {
-			fromEnv = append(fromEnv, WithInsecureSkipVerify())
+			fromEnv = append(fromEnv, insecureSkipVerify("DARKTRACE_INSECURE"))
 		}
 	}
-	client, err := NewClient(settings[0], auth, append(fromEnv, opts...)...)
-	if err != nil {
-		return nil, ofEnvironment(err)
-	}
-	return client, nil
+	return NewClient(settings[0], auth, append(fromEnv, opts...)...)
 }
 
 // setting returns an environment variable or, if allowed, the content of the file
@@ -302,7 +300,7 @@ func setting(name string, orFile bool) (string, error) {
 	return value, nil
 }
 
-// ofEnvironment replaces the name of the argument with the name of its variable.
+// ofEnvironment names the variables of the tokens in an error of NewTokenAuth.
 func ofEnvironment(err error) error {
 	call, ok := errors.AsType[*callError](err)
 	if !ok || !errors.Is(err, ErrArgument) {
@@ -311,8 +309,7 @@ func ofEnvironment(err error) error {
 	return newCallError(environment.Replace(call.text), ErrArgument)
 }
 
-var environment = strings.NewReplacer("argument: base URL", "argument: DARKTRACE_URL", "argument: WithRootCAFile", "argument: DARKTRACE_CA_FILE",
-	"public token", "DARKTRACE_PUBLIC_TOKEN", "private token", "DARKTRACE_PRIVATE_TOKEN")
+var environment = strings.NewReplacer("public token", "DARKTRACE_PUBLIC_TOKEN", "private token", "DARKTRACE_PRIVATE_TOKEN")
 
 // Ping checks the URL, the tokens, the clock and the permission to read
 // incidents with one small request, for an event that can't exist. The kind and

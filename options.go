@@ -137,17 +137,20 @@ func WithRootCAs(pool *x509.CertPool) Option {
 
 // WithRootCAFile is WithRootCAs with the certificate authorities of a PEM file.
 // NewClient reads the file.
-func WithRootCAFile(path string) Option {
+func WithRootCAFile(path string) Option { return rootCAFile("WithRootCAFile", path) }
+
+// rootCAFile is WithRootCAFile; name is its name in errors.
+func rootCAFile(name, path string) Option {
 	return func(c *config) error {
 		pem, err := os.ReadFile(path) //nolint:gosec // The path is the caller's configuration.
 		if err != nil {
-			return argument("WithRootCAFile", "can't be read: %v", err)
+			return argument(name, "can't be read: %v", err)
 		}
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(pem) {
-			return argument("WithRootCAFile", "%s contains no PEM certificate", path)
+			return argument(name, "%s contains no PEM certificate", path)
 		}
-		c.tlsConfig("WithRootCAFile").RootCAs = pool
+		c.tlsConfig(name).RootCAs = pool
 		return nil
 	}
 }
@@ -165,9 +168,12 @@ func WithClientCertificate(certificate tls.Certificate) Option {
 // WithInsecureSkipVerify trusts any certificate. Anyone on the network path can
 // then read and change everything: prefer WithRootCAs. NewClient logs a
 // warning.
-func WithInsecureSkipVerify() Option {
+func WithInsecureSkipVerify() Option { return insecureSkipVerify("WithInsecureSkipVerify") }
+
+// insecureSkipVerify is WithInsecureSkipVerify; name is its name in errors.
+func insecureSkipVerify(name string) Option {
 	return func(c *config) error {
-		c.tlsConfig("WithInsecureSkipVerify").InsecureSkipVerify = true
+		c.tlsConfig(name).InsecureSkipVerify = true
 		return nil
 	}
 }
@@ -311,7 +317,7 @@ func WithRateLimit(perMinute int) Option {
 // tokens.
 func WithEmailURL(baseURL string) Option {
 	return func(c *config) (err error) {
-		c.emailBase, err = parseBaseURL(baseURL)
+		c.emailBase, err = parseBaseURL("WithEmailURL", baseURL)
 		return err
 	}
 }

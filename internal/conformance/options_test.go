@@ -71,6 +71,7 @@ func TestNewClientRefuses(t *testing.T) {
 		{"ftp://a.example", auth, nil, `base URL has the scheme "ftp"; it must be http or https`},
 		{"https://a.example/../b", auth, nil, `base URL has a dot segment: "/../b"`},
 		{"https://a.example:port", auth, nil, "base URL can't be parsed; check that the port is a number and that special characters are escaped"},
+		{baseURL, auth, []darktrace.Option{darktrace.WithEmailURL("ftp://a.example")}, `WithEmailURL has the scheme "ftp"; it must be http or https`},
 		{baseURL, nil, nil, "auth is nil; use NewTokenAuth"},
 		{baseURL, auth, []darktrace.Option{darktrace.WithHTTPClient(nil)}, "WithHTTPClient is nil"},
 		{baseURL, auth, []darktrace.Option{darktrace.WithTransport(nil)}, "WithTransport is nil"},
@@ -135,9 +136,21 @@ func TestNewClientFromEnv(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, client.Ping(t.Context()))
 	}
+	// An error names the variable or the option that is wrong.
+	for want, opt := range map[string]darktrace.Option{
+		"WithRootCAFile can't be read: open /nowhere.pem: ":                               darktrace.WithRootCAFile("/nowhere.pem"),
+		"WithEmailURL ends in /login, a page for people; remove that":                     darktrace.WithEmailURL("https://mail.example.com/login"),
+		"options contradict each other: DARKTRACE_CA_FILE can't change the transport of ": darktrace.WithHTTPClient(srv.Client()),
+	} {
+		_, err := darktrace.NewClientFromEnv(opt)
+		require.ErrorIs(t, err, darktrace.ErrArgument)
+		assert.Contains(t, err.Error(), "darktrace: invalid argument: "+want)
+	}
 	var log bytes.Buffer
 	t.Setenv("DARKTRACE_CA_FILE", "")
 	t.Setenv("DARKTRACE_INSECURE", "1")
+	_, err := darktrace.NewClientFromEnv(darktrace.WithHTTPClient(srv.Client()))
+	require.ErrorContains(t, err, "DARKTRACE_INSECURE can't change the transport of WithHTTPClient")
 	client, err := darktrace.NewClientFromEnv(darktrace.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	require.NoError(t, err)
 	require.NoError(t, client.Ping(t.Context()))
