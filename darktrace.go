@@ -144,8 +144,10 @@ func NewClient(baseURL string, auth Authenticator, opts ...Option) (*Client, err
 	if tokens, ok := auth.(*TokenAuth); ok {
 		c.clock = clock.New(tokens.now)
 	}
-	if base.Scheme == "http" && !isLoopback(base.Hostname()) {
-		c.warnings().Warn("darktrace: http is not encrypted: anyone on the network path can read and change everything", "host", base.Host)
+	for _, u := range []*url.URL{base, config.emailBase} {
+		if u != nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
+			c.warnings().Warn("darktrace: http is not encrypted: anyone on the network path can read and change everything", "host", u.Host)
+		}
 	}
 	if config.tls.InsecureSkipVerify {
 		c.warnings().Warn("darktrace: the appliance's certificate is not verified", "host", base.Host)

@@ -347,4 +347,9 @@ func TestWarningsGoToTheDefaultLogger(t *testing.T) {
 	_, err := darktrace.NewClient(baseURL, newAuth(t), darktrace.WithInsecureSkipVerify())
 	require.NoError(t, err)
 	assert.Contains(t, log.String(), `msg="darktrace: the appliance's certificate is not verified" host=appliance.example.com`)
+	const unencrypted = "http is not encrypted: anyone on the network path can read and change everything"
+	assert.NotContains(t, log.String(), unencrypted)
+	_, err = darktrace.NewClient(baseURL, newAuth(t), darktrace.WithEmailURL("http://mail.example.com"))
+	require.NoError(t, err)
+	assert.Contains(t, log.String(), `msg="darktrace: `+unencrypted+`" host=mail.example.com`)
 }
