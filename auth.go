@@ -94,8 +94,9 @@ func TokenDateLayout(layout string) TokenOption {
 }
 
 // TokenClock sets the clock for the dates of requests. The default is time.Now.
-// The client still corrects it to the appliance's clock. If now is nil,
-// NewTokenAuth returns ErrArgument.
+// The client still corrects it to the appliance's clock. A client does not see
+// the clock of a TokenAuth that another Authenticator calls, and uses time.Now.
+// If now is nil, NewTokenAuth returns ErrArgument.
 func TokenClock(now func() time.Time) TokenOption { return func(c *tokenConfig) { c.now = now } }
 
 // TokenClockOffset adds offset to the clock, for an appliance that expects
