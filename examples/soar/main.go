@@ -186,7 +186,19 @@ func acknowledge(ctx context.Context, s session) error {
 }
 
 func unacknowledge(ctx context.Context, s session) error {
-	err := s.api.AIAnalyst.Unacknowledge(ctx, s.args["eventId"])
+	id := s.args["eventId"]
+	err := s.api.AIAnalyst.Unacknowledge(ctx, id)
+	if err == nil || errors.Is(err, darktrace.ErrOutcomeUnknown) { // What is read back decides.
+		event, readErr := s.api.AIAnalyst.GetEvent(ctx, id)
+		switch {
+		case readErr != nil:
+			return fmt.Errorf("%w: reading it back failed: %w", darktrace.ErrOutcomeUnknown, readErr)
+		case event.Acknowledged:
+			err = fmt.Errorf("%w: event %s is still acknowledged", darktrace.ErrNotStored, id)
+		default:
+			err = nil
+		}
+	}
 	return s.written("unacknowledged", err, nil)
 }
 

@@ -172,6 +172,33 @@ func TestWhatTheApplianceDidNotDoIsFalse(t *testing.T) {
 	assert.JSONEq(t, `{"Darktrace.AIAnalyst": {"unacknowledged": "False", "response": "ERROR", "eventId": "unknown"}}`, out)
 }
 
+func TestUnacknowledgingIsReadBack(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		fault darktracetest.Fault
+		done  string // "" = no output
+		want  error
+	}{
+		"confirmed and not stored": {darktracetest.Fault{Path: "/aianalyst/unacknowledge", Body: `{"aianalyst":"SUCCESS"}`}, "False", darktrace.ErrNotStored},
+		"stored and not confirmed": {darktracetest.Fault{Path: "/aianalyst/unacknowledge", Status: 502, CarryOut: true}, "True", nil},
+		"can't be read back":       {darktracetest.Fault{Path: "/aianalyst/incidentevents", Status: 403}, "", darktrace.ErrOutcomeUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := appliance(t)
+			srv.Acknowledge(first)
+			srv.Inject(test.fault)
+			out, err := do(t, srv, "unacknowledge-ai-analyst-incident-event", "eventId="+first)
+			require.ErrorIs(t, err, test.want)
+			if test.done == "" {
+				assert.Empty(t, out)
+				return
+			}
+			assert.JSONEq(t, `{"Darktrace.AIAnalyst": {"unacknowledged": "`+test.done+`", "response": "SUCCESS", "eventId": "`+first+`"}}`, out)
+		})
+	}
+}
+
 func TestErrorsHaveNoOutput(t *testing.T) {
 	t.Parallel()
 	for _, cmd := range commands() {
