@@ -211,12 +211,13 @@ func acknowledge(ctx context.Context, client *darktrace.Client, eventID string, 
 		p.line("\n" + whyNot(write))
 		return nil
 	}
-	if err := client.AIAnalyst.Acknowledge(ctx, eventID); err != nil {
+	err = client.AIAnalyst.Acknowledge(ctx, eventID)
+	if err != nil && !errors.Is(err, darktrace.ErrOutcomeUnknown) {
 		return err
 	}
-	after, err := client.AIAnalyst.GetEvent(ctx, eventID)
-	// Remove it in any case, even after an interrupt.
-	if err := errors.Join(err, client.AIAnalyst.Unacknowledge(context.WithoutCancel(ctx), eventID)); err != nil {
+	after, readErr := client.AIAnalyst.GetEvent(ctx, eventID)
+	// Remove it in any case, even after an interrupt, and if it may have been carried out.
+	if err := errors.Join(err, readErr, client.AIAnalyst.Unacknowledge(context.WithoutCancel(ctx), eventID)); err != nil {
 		return err
 	}
 	undone, err := client.AIAnalyst.GetEvent(ctx, eventID)

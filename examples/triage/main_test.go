@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -190,6 +192,36 @@ func TestErrors(t *testing.T) {
 		assert.ErrorIs(t, err, darktrace.ErrPermission, "%s %v", path, s)
 	}
 }
+
+// TestTheAcknowledgementIsAlwaysRemoved: also if the program can't know that it was
+// carried out, or is interrupted right after it.
+func TestTheAcknowledgementIsAlwaysRemoved(t *testing.T) {
+	t.Parallel()
+	for _, interrupted := range []bool{false, true} {
+		srv, events := appliance(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		if !interrupted {
+			srv.Inject(darktracetest.Fault{Path: "/aianalyst/acknowledge", Status: http.StatusBadGateway, CarryOut: true})
+		}
+		client := srv.Client(darktrace.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
+			return middleware(func(req *http.Request) (*http.Response, error) {
+				resp, err := next.RoundTrip(req)
+				if interrupted && req.URL.Path == "/aianalyst/acknowledge" {
+					assert.True(t, srv.Event(events[0].ID).Acknowledged)
+					cancel()
+				}
+				return resp, err
+			})
+		}))
+		require.Error(t, triage(ctx, client, settings{id: events[0].ID, write: true}, io.Discard))
+		assert.False(t, srv.Event(events[0].ID).Acknowledged, "interrupted: %v", interrupted)
+	}
+}
+
+type middleware func(*http.Request) (*http.Response, error)
+
+func (m middleware) RoundTrip(req *http.Request) (*http.Response, error) { return m(req) }
 
 func TestNothingSteersTheTerminal(t *testing.T) {
 	t.Parallel()
