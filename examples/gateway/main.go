@@ -62,7 +62,7 @@ func run(ctx context.Context, out, stderr io.Writer) error {
 func list(ctx context.Context, client *darktrace.Client, out io.Writer) ([]*darktrace.IncidentEvent, error) {
 	events, err := client.AIAnalyst.ListEvents(ctx, nil)
 	for _, e := range events {
-		fmt.Fprintf(out, "%s  %5.1f  %s\n", e.ID, float64(e.AIAScore), e.Title)
+		fmt.Fprintf(out, "%s  %5.1f  %q\n", e.ID, float64(e.AIAScore), e.Title)
 	}
 	return events, err
 }
@@ -86,7 +86,7 @@ func demonstrate(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s commented: %s\n", comment.Username, comment.Message)
+	fmt.Fprintf(out, "%s commented: %q\n", comment.Username, comment.Message)
 	return nil
 }
 

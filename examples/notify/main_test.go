@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -61,6 +62,7 @@ func TestEachIncidentOnce(t *testing.T) {
 	t.Parallel()
 	srv := darktracetest.NewServer(darktracetest.WithTB(t))
 	events := darktracetest.Incidents(4, 40)
+	events[0].Title = "\x1b[2J\u202eevil\a\r\n- nothing"
 	incidents := map[string]int{}
 	for _, e := range events {
 		incidents[e.CurrentGroup]++
@@ -85,7 +87,11 @@ func TestEachIncidentOnce(t *testing.T) {
 		seen[m.Incident] = true
 		assert.NotEmpty(t, m.Events)
 		assert.Contains(t, m.Text, m.URL)
-		assert.Contains(t, m.Text, m.Events[0].Title)
+		assert.Contains(t, m.Text, cell(m.Events[0].Title))
+		assert.Equal(t, len(m.Events), strings.Count(m.Text, "\n"), "%q", m.Text)
+		for _, r := range m.Text {
+			assert.True(t, r == '\n' || unicode.IsPrint(r), "%q", m.Text)
+		}
 	}
 	assert.Len(t, seen, len(incidents))
 }

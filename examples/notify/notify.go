@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/darktrace-go/darktrace"
 )
@@ -107,7 +108,24 @@ func (m *message) add(client *darktrace.Client, e *darktrace.IncidentEvent) {
 	for _, s := range m.Events {
 		lines = append(lines, "- "+strings.TrimSuffix(s.Title+", "+s.Device, ", "))
 	}
+	for i, line := range lines {
+		lines[i] = cell(line)
+	}
 	m.Text = strings.Join(lines, "\n")
+}
+
+// cell returns a text on one line without control characters: titles contain names
+// that strangers chose.
+func cell(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // printer sends messages to a writer, as lines of JSON.

@@ -50,7 +50,7 @@ func run(ctx context.Context, out, stderr io.Writer) error {
 	defer appliance.Close()
 	events, err := appliance.Client.AIAnalyst.ListEvents(ctx, &darktrace.EventListOptions{MinScore: 60})
 	for _, e := range events {
-		fmt.Fprintf(out, "%5.1f  %s\n", float64(e.AIAScore), e.Title)
+		fmt.Fprintf(out, "%5.1f  %q\n", float64(e.AIAScore), e.Title)
 	}
 	return err
 }

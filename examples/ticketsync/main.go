@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"unicode"
 
 	"github.com/darktrace-go/darktrace/darktracetest"
 )
@@ -81,9 +82,23 @@ func list(dir string, out io.Writer) error {
 	}
 	defer j.close()
 	for _, t := range j.tickets {
-		fmt.Fprintf(out, "%-5s %-8s %3d events  %s  %s\n", t.id, t.status, len(t.events), t.incident, t.title)
+		fmt.Fprintf(out, "%-5s %-8s %3d events  %s  %s\n", t.id, t.status, len(t.events), cell(t.incident), cell(t.title))
 	}
 	return nil
+}
+
+// cell returns a text on one line without control characters: titles contain names
+// that strangers chose.
+func cell(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // closeTicket records that a person has closed a ticket.

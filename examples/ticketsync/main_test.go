@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -343,6 +344,29 @@ func TestANewEventOfAMergedIncidentFindsItsTicket(t *testing.T) {
 	require.Len(t, tickets, 1)
 	assert.Equal(t, "ga1", tickets[0].incident)
 	assert.Contains(t, tickets[0].events, "b2")
+}
+
+func TestNothingSteersTheTerminal(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	for _, id := range []string{"a1", "a2"} {
+		d.add(id, "ga1")
+		d.srv.SetField(id, "title", "\x1b[2J\u202eevil\a\r\nT-9 opened: nothing")
+		out := d.mustSync()
+		var listed bytes.Buffer
+		require.NoError(t, list(d.dir, &listed))
+		for _, text := range []string{out, listed.String()} {
+			assert.Contains(t, text, "evil")
+			assert.Equal(t, 1, strings.Count(text, "\n"), "%q", text)
+			for _, r := range text {
+				assert.True(t, r == '\n' || unicode.IsPrint(r), "%q", text)
+			}
+		}
+		if id == "a1" {
+			d.close("T-1", "Done.")
+			d.mustSync()
+		}
+	}
 }
 
 func TestWhatIsNotInTheJournalComesAgain(t *testing.T) {

@@ -109,9 +109,9 @@ func (s *syncer) take(change *darktrace.IncidentChange) error {
 	}
 	switch t := s.journal.ticket(id); {
 	case len(known) == 0:
-		fmt.Fprintf(s.out, "%s opened: %s\n", id, t.title)
+		fmt.Fprintf(s.out, "%s opened: %s\n", id, cell(t.title))
 	case t.status == open && before != open:
-		fmt.Fprintf(s.out, "%s opened again: %s\n", id, change.Events[len(change.Events)-1].Title)
+		fmt.Fprintf(s.out, "%s opened again: %s\n", id, cell(change.Events[len(change.Events)-1].Title))
 	}
 	return nil
 }
