@@ -89,6 +89,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	case *plain:
 		opts = append(opts, darktracetest.WithHTTP())
 	}
+	if *every < 0 || *masters < 0 {
+		return errors.New("-every and -masters can't be negative")
+	}
 	if (*public == "") != (*private == "") {
 		return errors.New("-public and -private must be set together")
 	}

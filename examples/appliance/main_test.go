@@ -149,6 +149,8 @@ func TestMistakes(t *testing.T) {
 		{[]string{"-http", "-ca", "x"}, "no certificate"},
 		{[]string{"-ca", t.TempDir()}, ""},
 		{[]string{"-nothing"}, "not defined"},
+		{[]string{"-masters", "-2"}, "can't be negative"},
+		{[]string{"-every", "-1s"}, "can't be negative"},
 		{[]string{"-http", "7.0"}, `"7.0" is not a flag`},
 	} {
 		assert.ErrorContains(t, run(t.Context(), tt.args, io.Discard), tt.want)

@@ -65,22 +65,24 @@ type journal struct {
 	tickets []*ticket // in the order in which they were opened
 }
 
-// openJournal reads the journal of a folder. It creates the folder if there is
-// none.
+// openJournal reads the journal of a folder and opens it for more entries.
 func openJournal(dir string) (*journal, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+	j, err := readJournal(dir)
+	if err == nil {
+		j.file, err = os.OpenFile(pathIn(dir), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	}
-	path := filepath.Join(dir, "journal.jsonl")
-	data, err := os.ReadFile(path) //nolint:gosec // The folder is the user's choice.
+	return j, err
+}
+
+func pathIn(dir string) string { return filepath.Join(dir, "journal.jsonl") }
+
+// readJournal reads the journal of a folder. Without one there are no tickets.
+func readJournal(dir string) (*journal, error) {
+	data, err := os.ReadFile(pathIn(dir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) //nolint:gosec // As above.
-	if err != nil {
-		return nil, err
-	}
-	j := &journal{file: file}
+	j := &journal{}
 	for line := range bytes.Lines(data) {
 		var e entry
 		// An incomplete line does not parse, and does not count.

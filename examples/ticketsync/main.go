@@ -76,11 +76,10 @@ func run(ctx context.Context, args []string, out, stderr io.Writer) error {
 
 // list prints the tickets.
 func list(dir string, out io.Writer) error {
-	j, err := openJournal(dir)
+	j, err := readJournal(dir)
 	if err != nil {
 		return err
 	}
-	defer j.close()
 	for _, t := range j.tickets {
 		fmt.Fprintf(out, "%-5s %-8s %3d events  %s  %s\n", t.id, t.status, len(t.events), cell(t.incident), cell(t.title))
 	}

@@ -66,9 +66,8 @@ func (d desk) close(id, comment string) {
 
 func (d desk) tickets() []*ticket {
 	d.Helper()
-	j, err := openJournal(d.dir)
+	j, err := readJournal(d.dir)
 	require.NoError(d, err)
-	defer j.close()
 	return j.tickets
 }
 
@@ -124,6 +123,8 @@ func TestCommandLine(t *testing.T) {
 	assert.Equal(t, usage, out.String())
 	require.NoError(t, do("list"))
 	assert.Empty(t, out.String())
+	require.ErrorIs(t, do("close", "T-1", "Done."), os.ErrNotExist)
+	assert.NoDirExists(t, dir, "nothing was to be stored")
 	require.ErrorContains(t, do("sync"), "with -fake invented incidents go to the tickets")
 	require.NoError(t, do("-fake", "sync"))
 	require.NoError(t, do("close", "T-1", "Done."))
