@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode"
 
@@ -246,6 +247,24 @@ func TestMergedIncidentsShareATicket(t *testing.T) {
 	assert.Equal(t, closed, tickets[0].status)
 	assert.Equal(t, merged, tickets[1].status)
 	assert.Empty(t, d.mustSync())
+}
+
+// TestAMergeWithoutANewEventIsNoticedLater: every 15 minutes the feed lists the events
+// of the last day again.
+func TestAMergeWithoutANewEventIsNoticedLater(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, darktracetest.InMemory())
+		d.add("a1", "ga1")
+		d.add("b1", "gb1")
+		d.mustSync()
+		time.Sleep(time.Hour)
+		d.mustSync()
+		d.srv.Merge("gb1", "ga1")
+		assert.Empty(t, d.mustSync())
+		time.Sleep(15 * time.Minute)
+		assert.Contains(t, d.mustSync(), "T-2 merged into T-1")
+	})
 }
 
 func TestAnUnclosedTicketOpensTheOneItJoins(t *testing.T) {
