@@ -260,6 +260,8 @@ func TestBadInput(t *testing.T) {
 		{"ack", "ack takes <event, incident or alert>..."},
 		{"ack a;b", "which is not an id"},
 		{"unack {event} a/b", "which is not an id"},
+		{"ack {alert} a/b", "which is not an id"},
+		{"unack {alert} {event} a/b", "which is not an id"},
 		{"pin {event},{event}", "contains a comma"},
 		{"comment {event}", "comment takes <event or alert> <text>"},
 		{"comment a/b text", "which is not an id"},

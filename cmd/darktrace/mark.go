@@ -46,6 +46,9 @@ func mark(ctx context.Context, j *job) error {
 	failures := []error{odd}
 	if len(events) > 0 {
 		err := m.events(j.client.AIAnalyst, ctx, events...)
+		if errors.Is(err, darktrace.ErrArgument) {
+			return err // Nothing was sent, and no alert is changed either.
+		}
 		if done := confirmed(events, err); m.flag != "" && len(done) > 0 {
 			err = errors.Join(err, j.eventsShow(ctx, done, m.flag, m.value))
 		}
