@@ -341,7 +341,8 @@ func TestExitCodes(t *testing.T) {
 		{"unack {event}", func(srv *darktracetest.Server) {
 			srv.Acknowledge(filled(t).Replace("{event}"))
 			srv.Inject(darktracetest.Fault{Path: "/aianalyst/unacknowledge", Status: http.StatusOK, Body: `{"aianalyst":"SUCCESS"}`})
-		}, 3, "does not have it"},
+		}, 3, "is still acknowledged, although the appliance confirmed the change"},
+		{"pin {event}", refuse("/aianalyst/pin", http.StatusOK, `{"aianalyst":"SUCCESS"}`), 3, "is not pinned, although"},
 	} {
 		u := &user{t: t, setUp: c.setUp}
 		assert.Equal(t, c.code, u.types(append([]string{"-fake"}, fields(t, c.line)...)...), "%s: %s", c.line, u.stderr)

@@ -45,7 +45,7 @@ func TestWhatWasWrittenIsReadBackBesideWhatFailed(t *testing.T) {
 		outcomes[w.ID] = w.Outcome
 	}
 	assert.Equal(t, map[string]string{alert: "failed", unknown: "failed"}, outcomes)
-	assert.Contains(t, u.stderr, "alert "+alert+" does not have it, although the appliance confirmed it")
+	assert.Contains(t, u.stderr, "alert "+alert+" is still acknowledged, although the appliance confirmed the change")
 }
 
 // TestAFlagThatIsNotStatedProvesNothing takes back flags that the appliance then

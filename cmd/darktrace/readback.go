@@ -50,7 +50,7 @@ func (j *job) eventsShow(ctx context.Context, ids []string, flag string, want bo
 			wrong[id] = fmt.Errorf("%w: there is no event %s", darktrace.ErrNotFound, id)
 		default:
 			value, stated := flagOf(event, flag)
-			if err := shows("event", id, flag, value == want, stated); err != nil {
+			if err := shows("event", id, flag, want, value, stated); err != nil {
 				wrong[id] = err
 			}
 		}
@@ -87,7 +87,7 @@ func (j *job) alertsShow(ctx context.Context, ids []string, acknowledged bool) e
 			err = unreadable("alert", id, err)
 		default:
 			stated := alert.Acknowledged != nil
-			err = shows("alert", id, "acknowledged", stated && *alert.Acknowledged == acknowledged, stated)
+			err = shows("alert", id, "acknowledged", acknowledged, stated && *alert.Acknowledged, stated)
 		}
 		if err != nil {
 			wrong[id] = err
@@ -97,12 +97,13 @@ func (j *job) alertsShow(ctx context.Context, ids []string, acknowledged bool) e
 }
 
 // shows returns the error that reading back a flag proves.
-func shows(what, id, flag string, equal, stated bool) error {
+func shows(what, id, flag string, want, value, stated bool) error {
 	switch {
 	case !stated:
 		return unreadable(what, id, fmt.Errorf("the response does not say whether it is %s", flag))
-	case !equal:
-		return fmt.Errorf("%w: %s %s does not have it, although the appliance confirmed it", darktrace.ErrNotStored, what, id)
+	case value != want:
+		state := map[bool]string{true: "still " + flag, false: "not " + flag}[value]
+		return fmt.Errorf("%w: %s %s is %s, although the appliance confirmed the change", darktrace.ErrNotStored, what, id, state)
 	}
 	return nil
 }
