@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/darktrace-go/darktrace"
+	"github.com/darktrace-go/darktrace/internal/siem"
 )
 
 // actions lists the actions of RESPOND: those that are active or wait for
@@ -118,14 +119,28 @@ func respond(ctx context.Context, j *job) error {
 }
 
 // parseTarget reads the two ends of a connection; the second may have a port.
-func parseTarget(from, to string) (darktrace.AntigenaTarget, error) {
-	target := darktrace.AntigenaTarget{Source: from, Destination: to}
+func parseTarget(from, to string) (target darktrace.AntigenaTarget, err error) {
 	if host, port, err := net.SplitHostPort(to); err == nil {
 		n, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || n == 0 {
 			return target, usage("%q is not a port", port)
 		}
-		target.Destination, target.Port = host, int(n)
+		to, target.Port = host, int(n)
 	}
-	return target, nil
+	if target.Source, err = parseHost(from); err == nil {
+		target.Destination, err = parseHost(to)
+	}
+	return target, err
+}
+
+// parseHost reads an address, with or without brackets, or the name of a host: a block
+// of anything else would match nothing.
+func parseHost(value string) (string, error) {
+	if address, ok := siem.Address(strings.TrimSuffix(strings.TrimPrefix(value, "["), "]")); ok {
+		return address, nil
+	}
+	if !siem.Hostname(value) {
+		return "", usage("%q is not an address or the name of a host", value)
+	}
+	return value, nil
 }
