@@ -144,6 +144,16 @@ func TestOddBreaches(t *testing.T) {
 	assert.EqualValues(t, 75, account.Event.RiskScore, "of the alert, not of the device")
 	assert.Equal(t, "https://appliance.example.com/tenant/#modelbreach/4", account.Event.URL)
 
+	outside := ecs.FromBreach(&darktrace.ModelBreach{
+		Device:              &darktrace.Device{DID: -7, IP: "192.0.2.0/24"},
+		TriggeredComponents: []darktrace.TriggeredComponent{{Device: &darktrace.Device{DID: -3, SID: -9, Hostname: "SaaS::Office365: jdoe@example.com"}}},
+	}, options)
+	assert.Equal(t, &ecs.Host{ID: "-7", Name: "192.0.2.0/24"}, outside.Host, "a range has a negative id")
+	assert.Equal(t, []string{"192.0.2.0/24"}, outside.Darktrace.ModelBreach.MaskedIP)
+	assert.EqualValues(t, -7, outside.Darktrace.ModelBreach.Device.DID)
+	assert.Equal(t, "jdoe@example.com", outside.User.Name, "and so may an account")
+	assert.Equal(t, []string{"jdoe@example.com"}, outside.Related.User)
+
 	assert.Nil(t, ecs.FromBreach(nil, options))
 	empty := ecs.FromBreach(&darktrace.ModelBreach{DeviceScore: darktrace.Probability(math.NaN())}, options)
 	assert.Empty(t, newChecker().check(siemtest.Encode(t, empty)))

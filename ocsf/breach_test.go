@@ -149,6 +149,14 @@ func TestOddBreaches(t *testing.T) {
 	assert.Equal(t, ocsf.SeverityCritical, account.SeverityID, "from its priority")
 	assert.EqualValues(t, 75, account.RiskScore, "of the alert, not of the device")
 
+	outside := ocsf.FromBreach(&darktrace.ModelBreach{
+		Device:              &darktrace.Device{DID: -7, IP: "192.0.2.0/24"},
+		TriggeredComponents: []darktrace.TriggeredComponent{{Device: &darktrace.Device{DID: -3, SID: -9, Hostname: "SaaS::Office365: jdoe@example.com"}}},
+	}, options)
+	assert.Equal(t, "192.0.2.0/24", outside.Device.Name, "a range has a negative id")
+	assert.Equal(t, []string{"192.0.2.0/24"}, outside.Unmapped.ModelBreach.MaskedIP)
+	assert.Equal(t, "jdoe@example.com", outside.Resources[1].Owner.Name, "and so may an account")
+
 	assert.Nil(t, ocsf.FromBreach(nil, options))
 	empty := ocsf.FromBreach(&darktrace.ModelBreach{DeviceScore: darktrace.Probability(math.NaN()), AIAnalystData: make([]darktrace.BreachEvent, 1)}, options)
 	assert.Empty(t, validate(siemtest.Encode(t, empty)))

@@ -105,16 +105,17 @@ func Techniques(b *darktrace.ModelBreach) []Technique {
 
 var techniqueID = regexp.MustCompile(`^T\d{4}(\.\d{3})?$`)
 
-// Devices returns the devices of an alert: its own, or those of its components,
-// except the system itself.
+// Devices returns the devices of an alert: its own, and those of its components,
+// except the system itself. Ranges and accounts may have negative ids too.
 func Devices(b *darktrace.ModelBreach) []*darktrace.Device {
+	const system = -1
 	var all []*darktrace.Device
 	add := func(d *darktrace.Device) {
 		if d == nil {
 			return
 		}
 		known := func(other *darktrace.Device) bool { return other.DID == d.DID }
-		if d.DID >= 0 && !slices.ContainsFunc(all, known) {
+		if d.DID != system && !slices.ContainsFunc(all, known) {
 			all = append(all, d)
 		}
 	}
