@@ -147,7 +147,7 @@ type Technique struct {
 
 // RelatedEvent is another finding that belongs to a finding.
 type RelatedEvent struct {
-	UID         string     `json:"uid"`                    // The metadata.uid of the finding.
+	UID         string     `json:"uid"`                    // The finding_info.uid of the finding.
 	Title       string     `json:"title,omitempty"`        // Name of the model, or title.
 	TypeUID     int64      `json:"type_uid"`               // 200401: a new detection finding.
 	TypeName    string     `json:"type_name"`              // The same as text.
