@@ -30,15 +30,16 @@ const (
 	exitInterrupted = 130 // as shells report an interrupt
 )
 
-func exitCode(ctx context.Context, err error) int {
+func exitCode(err error) int {
+	interrupted := errors.Is(err, context.Canceled)
 	for _, exit := range exits {
 		for _, kind := range exit.kinds {
-			if errors.Is(err, kind) && (ctx.Err() == nil || kind != darktrace.ErrConnection) { //nolint:errorlint // Both are sentinels.
+			if errors.Is(err, kind) && (!interrupted || kind != darktrace.ErrConnection) { //nolint:errorlint // Both are sentinels.
 				return exit.code
 			}
 		}
 	}
-	if ctx.Err() != nil {
+	if interrupted {
 		return exitInterrupted
 	}
 	return exitOther

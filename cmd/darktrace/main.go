@@ -56,7 +56,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		return 0
 	}
 	fmt.Fprintln(p.stderr, "darktrace: "+oneLine(err))
-	return exitCode(ctx, err)
+	return exitCode(err)
 }
 
 func (p *program) do(ctx context.Context, args []string) (err error) {

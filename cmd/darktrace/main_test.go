@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -33,6 +34,7 @@ type user struct {
 	options  []darktracetest.Option
 	setUp    func(*darktracetest.Server)
 	lines    int                   // stdout is closed after this many lines; 0 = never
+	onPrint  func()                // called before the command prints; nil = nothing
 	srv      *darktracetest.Server // of the last command; nil = none
 	stdout   string
 	stderr   string
@@ -55,7 +57,7 @@ func (u *user) types(args ...string) int {
 		clock = clock.Add(time.Second) // So that progress is always shown.
 		return clock
 	}
-	p := &program{stdout: &reader{&stdout, u.lines}, stderr: &stderr, stdoutTerminal: u.terminal, width: u.columns, stderrTerminal: u.progress, now: now, fake: func() (*darktracetest.Server, error) {
+	p := &program{stdout: &reader{&stdout, u.lines, u.onPrint}, stderr: &stderr, stdoutTerminal: u.terminal, width: u.columns, stderrTerminal: u.progress, now: now, fake: func() (*darktracetest.Server, error) {
 		u.srv = darktracetest.NewServer(u.options...)
 		fill(u.srv, sample)
 		if u.setUp != nil {
@@ -71,10 +73,14 @@ func (u *user) types(args ...string) int {
 // reader is a pipe that is closed after some lines.
 type reader struct {
 	*bytes.Buffer
-	lines int
+	lines  int
+	before func() // nil = nothing
 }
 
 func (r *reader) Write(data []byte) (int, error) {
+	if r.before != nil {
+		r.before()
+	}
 	if r.lines > 0 && bytes.Count(r.Bytes(), []byte("\n")) >= r.lines {
 		return 0, errors.New("broken pipe")
 	}
@@ -513,6 +519,19 @@ func TestInterrupt(t *testing.T) {
 	assert.Equal(t, exitInterrupted, u.types("-fake", "events"))
 	assert.Equal(t, 1, strings.Count(u.stderr, "\n"), u.stderr)
 	assert.Zero(t, u.types("-fake", "watch"), "this is how it ends: %s", u.stderr)
+
+	// So does what could not be saved.
+	for _, line := range []string{"watch", "watch alerts", "watch -once", "watch alerts -once"} {
+		folder := filepath.Join(t.TempDir(), "gone")
+		require.NoError(t, os.Mkdir(folder, 0o700))
+		ctx, cancel := context.WithCancel(t.Context())
+		u := &user{t: t, ctx: ctx, onPrint: func() {
+			assert.NoError(t, os.RemoveAll(folder))
+			cancel()
+		}}
+		assert.Equal(t, exitOther, u.types(append(strings.Fields(line), "-fake", "-since", "2w", "-checkpoint", filepath.Join(folder, "seen.json"))...), line)
+		assert.Contains(t, u.stderr, "does not exist", line)
+	}
 
 	// The outcome of a write that was sent matters more than the interrupt.
 	ctx, cancel = context.WithCancel(t.Context())

@@ -110,7 +110,7 @@ func help(v *verb) string {
 	for _, exit := range exits {
 		fmt.Fprintf(&b, "  %-4d %s\n", exit.code, exit.meaning)
 	}
-	fmt.Fprintf(&b, "  %-4d interrupted\n", exitInterrupted)
+	fmt.Fprintf(&b, "  %-4d interrupted; watch without -once ends with 0 instead\n", exitInterrupted)
 	return b.String()
 }
 
