@@ -89,7 +89,7 @@ var options = []option{
 		}
 		return nil
 	}},
-	{"incident", "id", "list only events of this incident, at any time", func(s *settings, v string, _ time.Time) error {
+	{"incident", "id", "list all events of this incident, at any time; only -limit goes with it", func(s *settings, v string, _ time.Time) error {
 		if s.incident = plainID(v); v == "" {
 			return usage("must not be empty")
 		}
@@ -241,7 +241,10 @@ func (p *program) check(c *command) error {
 			return usage("%s takes no -%s; \"darktrace help %s\" has more", v.name, name, v.name)
 		}
 	}
+	selects := func(name string) bool { return !slices.Contains(append(everywhere, "incident", "limit"), name) }
 	switch {
+	case c.incident != "" && slices.ContainsFunc(c.given, selects):
+		return usage("-incident lists all events of the incident: it takes no -%s", c.given[slices.IndexFunc(c.given, selects)])
 	case slices.Contains(c.categories, darktrace.CategoryInformational) && !c.onAlerts():
 		return usage("the category of an incident or event is critical, suspicious or compliance")
 	case len(c.args) < v.min || v.max >= 0 && len(c.args) > v.max:

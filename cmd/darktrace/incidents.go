@@ -31,7 +31,11 @@ func events(ctx context.Context, j *job) error {
 		IncludeAcknowledged: j.all, ExcludePinned: true, IncludeURL: true,
 	}
 	if j.incident != "" {
-		opts = &darktrace.EventListOptions{GroupIDs: []string{j.incident}, IncludeURL: true}
+		group, err := j.client.AIAnalyst.GetGroup(ctx, j.incident) // It follows merges.
+		if err != nil {
+			return err
+		}
+		opts = &darktrace.EventListOptions{GroupIDs: []string{group.ID}, IncludeURL: true}
 	}
 	return list(j, "events", j.client.AIAnalyst.Events(ctx, opts), eventColumns)
 }

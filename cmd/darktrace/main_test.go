@@ -112,6 +112,7 @@ var walk = []struct {
 	{"incidents -min-score 50 -category critical,suspicious -since 30d -all", []string{`no incidents|ACTIVITY`}, nil},
 	{"events", []string{`^CREATED \(UTC\) +SCORE`, `{event}`}, nil},
 	{"events -incident {incident}", []string{`{event}`}, nil},
+	{"events -incident {incident} -limit 1 -q", []string{`^CREATED .*\n.*\n$`}, nil},
 	{"events -since 1w -until 0.1w", []string{`^no events\n$|^CREATED`}, nil},
 	{"events -since 2026-01-31 -did 1 -limit 3", []string{`^no events\n$`}, nil},
 	{"show {event}", []string{`^\S.*\n +id +{event}\n`, `(?m)^Part of the incident\n  id +{incident}$`, `night\.shift +Not expected\.`, `(?m)^Summary$`, `(?m)^Model alerts$`}, nil},
@@ -258,7 +259,10 @@ func TestBadInput(t *testing.T) {
 		{"events -category Critical", "must be critical, suspicious, compliance or informational"},
 		{"events -limit 0", "must be a number above 0"},
 		{"events -did x", `"x" is not a number`},
-		{"events -incident a,b", "GroupIDs contains a comma"},
+		{"events -incident a,b", "contains a comma"},
+		{"events -incident {incident} -since 1h", "-incident lists all events of the incident: it takes no -since"},
+		{"events -all -incident {incident}", "it takes no -all"},
+		{"-category critical events -incident {incident} -limit 1", "it takes no -category"},
 		{"events -all=maybe", "must be true or false"},
 		{"events stray", `events takes no arguments; "darktrace help events" has more`},
 		{"show", "show takes <event, incident or alert>"},
@@ -338,6 +342,7 @@ func TestExitCodes(t *testing.T) {
 		{"ack {event} " + unknown, nil, 6, "1 done, 1 failed"},
 		{"pin {event} " + unknown, nil, 6, "not found"},
 		{"ack g" + unknown, nil, 6, "not found"},
+		{"events -incident g" + unknown, nil, 6, "not found"},
 		{"events", refuse("/aianalyst/incidentevents", http.StatusForbidden, "{}"), 5, "permission missing"},
 		{"ack {event}", func(srv *darktracetest.Server) { srv.SetPermissions(srv.PublicToken, darktracetest.Visualizer) }, 5, acknowledgeBreaches},
 		{"events", refuse("/aianalyst/incidentevents", http.StatusBadRequest, `{"error":"API SIGNATURE ERROR"}`), 4, "signature refused"},
@@ -359,6 +364,17 @@ func TestExitCodes(t *testing.T) {
 		assert.Contains(t, u.stderr, c.says, c.line)
 		assert.Equal(t, 1, strings.Count(u.stderr, "\n"), "%s: %q", c.line, u.stderr)
 	}
+}
+
+// TestAMergedIncidentKeepsItsEvents asks for an incident by the id that it had.
+func TestAMergedIncidentKeepsItsEvents(t *testing.T) {
+	t.Parallel()
+	from := filled(t).Replace("{incident}")
+	i := slices.IndexFunc(sample, func(e *darktrace.IncidentEvent) bool { return e.CurrentGroup != from })
+	u := &user{t: t, setUp: func(srv *darktracetest.Server) { srv.Merge(from, sample[i].CurrentGroup) }}
+	require.Zero(t, u.types("-fake", "events", "-incident", from), u.stderr)
+	assert.Contains(t, u.stdout, filled(t).Replace(`"id":"{event}"`))
+	assert.Contains(t, u.stdout, `"id":"`+sample[i].ID+`"`)
 }
 
 func TestWithoutAnAppliance(t *testing.T) {
