@@ -87,7 +87,7 @@ type BreachChange struct {
 	Kind ChangeKind `json:"kind"`
 	// Key identifies the change, as EventChange.Key does.
 	Key string `json:"key"`
-	// Source is the appliance: the host of the client's base URL.
+	// Source is the appliance: the host of the client's base URL, in lower case.
 	Source string `json:"source"`
 	// Breach is the alert in its current state.
 	Breach *ModelBreach `json:"breach"`
@@ -289,7 +289,7 @@ func (s *ModelBreachService) feed(o *BreachPollOptions) *source[ModelBreach, Bre
 	f.kind.Matches = o.Filter.matches
 	f.kind.State = breachStateOf
 	f.change = func(item *feed.Item[ModelBreach]) BreachChange {
-		change := BreachChange{Kind: EventNew, Source: f.client.base.Host, Breach: item.Value}
+		change := BreachChange{Kind: EventNew, Source: f.client.source(), Breach: item.Value}
 		if !item.New {
 			change.Kind, change.Fields = EventUpdated, f.telling.changes(item.Before, item.After)
 		}

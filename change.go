@@ -37,7 +37,7 @@ type EventChange struct {
 	// reset. Used as a message id or a unique column, it makes any sink
 	// exactly-once.
 	Key string `json:"key"`
-	// Source is the appliance: the host of the client's base URL.
+	// Source is the appliance: the host of the client's base URL, in lower case.
 	Source string `json:"source"`
 	// Event is the event in its current state.
 	Event *IncidentEvent `json:"event"`
@@ -269,6 +269,9 @@ func (t *telling) check() error {
 	}
 	return nil
 }
+
+// source is the Source of changes. The case of a host name has no meaning.
+func (c *core) source() string { return strings.ToLower(c.base.Host) }
 
 // changeKey returns the key of a change: a hash of the parts that identify it.
 func changeKey(parts ...string) string {

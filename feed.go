@@ -261,7 +261,7 @@ func (s *AIAnalystService) eventFeed(o *PollOptions) *source[IncidentEvent, Even
 	f.kind.State = eventStateOf
 	f.change = func(item *feed.Item[IncidentEvent]) EventChange {
 		e := item.Value
-		change := EventChange{Kind: EventNew, Source: f.client.base.Host, Event: e}
+		change := EventChange{Kind: EventNew, Source: f.client.source(), Event: e}
 		if !item.New {
 			change.Kind, change.Fields = EventUpdated, f.telling.changes(item.Before, item.After)
 		}

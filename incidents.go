@@ -37,7 +37,7 @@ type IncidentChange struct {
 	Kind IncidentChangeKind `json:"kind"`
 	// Key identifies the change, as EventChange.Key does.
 	Key string `json:"key"`
-	// Source is the appliance: the host of the client's base URL.
+	// Source is the appliance: the host of the client's base URL, in lower case.
 	Source string `json:"source"`
 	// ID is the incident's id; see IncidentEvent.CurrentGroup.
 	ID string `json:"id"`

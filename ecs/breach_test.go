@@ -186,7 +186,7 @@ func TestFromBreachChange(t *testing.T) {
 
 	fromSource := ecs.FromBreachChange(change, ecs.Options{})
 	assert.Equal(t, "source.example.com/modelbreach/6000000040017", fromSource.ID)
-	assert.Equal(t, fromSource.ID, ecs.FromBreach(b, ecs.Options{BaseURL: "https://source.example.com:8443"}).ID)
+	assert.Equal(t, fromSource.ID, ecs.FromBreach(b, ecs.Options{BaseURL: "https://Source.Example.com:8443"}).ID)
 	assert.Equal(t, "source.example.com", fromSource.Observer.Hostname)
 	assert.Nil(t, ecs.FromBreachChange(nil, options))
 	assert.Nil(t, ecs.FromBreachChange(&darktrace.BreachChange{Kind: darktrace.EventNew}, options))

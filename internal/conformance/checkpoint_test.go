@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -232,6 +234,39 @@ func TestCheckpointsAreOfOneFeed(t *testing.T) {
 			require.NoError(t, err)
 			assert.True(t, stored.Equal(checkpoint), "the store of another feed is left alone")
 		}
+	})
+}
+
+// TestTheCaseOfTheHostMeansNothing reads from two URLs that differ in case.
+func TestTheCaseOfTheHostMeansNothing(t *testing.T) {
+	t.Parallel()
+	inFeed(t, func(t *testing.T, f *feed) {
+		f.happens(3)
+		alerts := &breachAppliance{made: map[int64]time.Time{7: time.Now().Add(-time.Minute)}}
+		var sources, keys []string
+		var checkpoint, ofAlerts *darktrace.Checkpoint
+		for _, url := range []string{"https://Appliance.EXAMPLE.com", "https://appliance.example.com"} {
+			client, err := darktrace.NewClient(url, newAuth(t), darktrace.WithTransport(f))
+			require.NoError(t, err)
+			events, err := client.AIAnalyst.Poll(t.Context(), nil, nil)
+			require.NoError(t, err)
+			client, err = darktrace.NewClient(url, newAuth(t), darktrace.WithTransport(alerts))
+			require.NoError(t, err)
+			breaches, err := client.ModelBreaches.Poll(t.Context(), nil, nil)
+			require.NoError(t, err)
+			sources = append(sources, events.Changes[0].Source, breaches.Changes[0].Source)
+			keys = append(keys, events.Changes[0].Key, breaches.Changes[0].Key)
+			checkpoint, ofAlerts = cmp.Or(checkpoint, events.Checkpoint), cmp.Or(ofAlerts, breaches.Checkpoint)
+		}
+		assert.Equal(t, slices.Repeat([]string{"appliance.example.com"}, 4), sources)
+		assert.Equal(t, keys[:2], keys[2:])
+
+		events, err := f.client.AIAnalyst.Poll(t.Context(), roundTrip(t, checkpoint), nil)
+		require.NoError(t, err)
+		assert.Empty(t, events.Changes)
+		breaches, err := newClient(t, alerts).ModelBreaches.Poll(t.Context(), roundTrip(t, ofAlerts), nil)
+		require.NoError(t, err)
+		assert.Empty(t, breaches.Changes)
 	})
 }
 

@@ -140,13 +140,13 @@ func BreachID(host string, pbid int64) string {
 	return id
 }
 
-// Host returns the host of an appliance, without its port, from its base URL, or
-// else from the Source of a change.
+// Host returns the host of an appliance in lower case, without its port, from its base
+// URL, or else from the Source of a change.
 func Host(baseURL, source string) string {
 	if base, err := url.Parse(baseURL); err == nil && base.Host != "" {
 		source = base.Host
 	}
-	return (&url.URL{Host: source}).Hostname()
+	return strings.ToLower((&url.URL{Host: source}).Hostname())
 }
 
 // MAC returns an EUI-48 hardware address as RFC 7042 writes it: upper case, with
