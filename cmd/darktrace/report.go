@@ -53,7 +53,12 @@ func writePage(w io.Writer, p page) error {
 	if err != nil {
 		return err
 	}
-	return t.Execute(w, p)
+	var b strings.Builder
+	if err := t.Execute(&b, p); err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, readable(b.String(), "\n\t"))
+	return err
 }
 
 // page is the data of the template.

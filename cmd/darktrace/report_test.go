@@ -100,11 +100,12 @@ func TestReportOfOneEventIsAboutThatEvent(t *testing.T) {
 func TestMarkupShowsAsText(t *testing.T) {
 	t.Parallel()
 	evil := `"><script>alert(1)</script><img src=x onerror=alert(2)>'</style>{{.}}`
+	const hidden = "\x1b\a\u202e\u200b\u0085"
 	e := sample[len(sample)-2]
 	page, _ := reportOf(t, e.CurrentGroup, func(srv *darktracetest.Server) {
 		for _, member := range sample {
 			for _, field := range []string{"title", "summary", "category", "groupCategory"} {
-				srv.SetField(member.ID, field, evil)
+				srv.SetField(member.ID, field, hidden+evil)
 			}
 			srv.SetField(member.ID, "mitreTactics", []string{evil})
 			srv.SetField(member.ID, "breachDevices", []any{map[string]any{"identifier": evil, "ip": evil, "mac": evil, "subnet": evil, "hostname": evil, "did": 7}})
@@ -117,14 +118,15 @@ func TestMarkupShowsAsText(t *testing.T) {
 			for _, field := range []string{"incidentEventUrl", "incidentEventURL", "sender"} {
 				srv.SetField(member.ID, field, "javascript:alert(1)")
 			}
-			srv.AddComment(member.ID, evil, evil)
+			srv.AddComment(member.ID, evil+hidden, evil+hidden)
 		}
 	})
+	assert.False(t, strings.ContainsAny(page, hidden), "it has characters that no one sees")
 	assert.NotContains(t, page, "<script")
 	assert.NotRegexp(t, `(?i)="\s*javascript:|ZgotmplZ`, page)
 	assert.NotContains(t, page, "<img")
 	assert.Equal(t, 1, strings.Count(page, "</style>"))
-	assert.Contains(t, html.UnescapeString(page), "<h1>"+evil, "it shows as it is")
+	assert.Contains(t, html.UnescapeString(page), "<h1> "+evil, "it shows as it is")
 	allowed := regexp.MustCompile(`^(/?(html|head|title|style|body|header|small|h[1-4]|ul|ol|li|span|strong|a|main|p|div|i|svg|defs|marker|path|g|rect|text|table|thead|tbody|tr|th|td|article|footer)|meta|!DOCTYPE)$`)
 	for _, tag := range regexp.MustCompile(`<([^\s>]*)`).FindAllStringSubmatch(page, -1) {
 		assert.Regexp(t, allowed, tag[1])

@@ -9,10 +9,13 @@ import (
 	"unicode/utf8"
 )
 
-// line returns a text on one line, without characters that control a terminal or
-// overwrite other lines: titles and names come from the network that is being
-// attacked.
-func line(text string) string {
+// line returns a text on one line, as readable does.
+func line(text string) string { return readable(text, "") }
+
+// readable returns a text without characters that control a terminal, overwrite other
+// lines or reverse a text: titles and names come from the network that is being
+// attacked. All white space becomes blanks, but for the characters to keep.
+func readable(text, keep string) string {
 	const marksKept = 4 // on one letter
 	marks := 0
 	return strings.Map(func(r rune) rune {
@@ -22,6 +25,8 @@ func line(text string) string {
 			return -1
 		}
 		switch {
+		case strings.ContainsRune(keep, r):
+			return r
 		case unicode.IsSpace(r):
 			return ' '
 		case !unicode.IsPrint(r):
