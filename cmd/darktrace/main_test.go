@@ -418,9 +418,17 @@ func TestPingSaysWhatIsWrong(t *testing.T) {
 		{darktracetest.Fault{Status: http.StatusBadRequest, Body: `{"error":"API SIGNATURE ERROR"}`}, "tokens", 4},
 		{darktracetest.Fault{Status: http.StatusBadRequest, Body: `{"error":"API DATE ERROR"}`}, "clock", 4},
 		{darktracetest.LoginPage(), "appliance", 4},
+		{darktracetest.Fault{Cut: darktracetest.CutBeforeRead}, "appliance", exitInterrupted}, // So that it does not try again.
+		{darktracetest.Fault{Cut: darktracetest.CutInBody}, "appliance", exitInterrupted},
+		{darktracetest.Fault{Delay: time.Hour}, "appliance", exitInterrupted},
 	} {
-		u := &user{t: t, setUp: func(srv *darktracetest.Server) { srv.Inject(c.fault) }}
+		ctx, cancel := context.WithCancel(t.Context())
+		u := &user{t: t, ctx: ctx, setUp: func(srv *darktracetest.Server) { srv.Inject(c.fault) }}
+		if c.code == exitInterrupted {
+			u.options = []darktracetest.Option{darktracetest.WithObserver(func(darktracetest.Request) { cancel() })}
+		}
 		assert.Equal(t, c.code, u.types("-fake", "ping"), c.check)
+		cancel()
 		results := map[string]string{}
 		after := false
 		for text := range strings.Lines(u.stdout) {

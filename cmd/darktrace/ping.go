@@ -94,7 +94,8 @@ func (j *job) status(ctx context.Context) []check {
 type observer struct {
 	mu     sync.Mutex
 	remote string
-	state  *tls.ConnectionState
+	state  *tls.ConnectionState // nil until TLS is established
+	ready  bool                 // a request can be sent: TLS is established or not used
 	date   time.Time
 	skew   time.Duration // of the appliance's clock
 }
@@ -114,7 +115,14 @@ func (o observing) RoundTrip(req *http.Request) (*http.Response, error) {
 			if err == nil {
 				o.mu.Lock()
 				defer o.mu.Unlock()
-				o.remote = address
+				o.remote, o.ready = address, o.ready || req.URL.Scheme != "https"
+			}
+		},
+		TLSHandshakeDone: func(state tls.ConnectionState, err error) {
+			if err == nil {
+				o.mu.Lock()
+				defer o.mu.Unlock()
+				o.state, o.ready = &state, true
 			}
 		},
 	})))
@@ -123,7 +131,6 @@ func (o observing) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.state = resp.TLS
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		// A date has whole seconds, so the best estimate is half a second later.
 		o.date, o.skew = date, date.Add(time.Second/2).Sub(began.Add(time.Since(began)/2))
@@ -143,10 +150,12 @@ func (o *observer) blame(err error) int {
 		return 4
 	case errors.Is(err, darktrace.ErrDate):
 		return 3
-	case errors.As(err, &certificate), o.remote != "" && o.date.IsZero() && o.state == nil:
+	case errors.As(err, &certificate):
 		return 1
-	case !errors.Is(err, darktrace.ErrConnection):
+	case o.ready, !errors.Is(err, darktrace.ErrConnection):
 		return 2
+	case o.remote != "":
+		return 1
 	}
 	return 0
 }
