@@ -70,21 +70,26 @@ func alertState(b *darktrace.ModelBreach) string {
 	}
 }
 
-// showAlert prints a model alert in full.
+// showAlert prints a model alert in full. Its comments may be missing.
 func showAlert(ctx context.Context, j *job, pbid int64) error {
 	alert, err := j.client.ModelBreaches.Get(ctx, pbid)
 	if err != nil {
 		return err
 	}
 	comments, err := j.client.ModelBreaches.ListComments(ctx, pbid)
-	if err != nil {
+	var missing []string
+	switch {
+	case err != nil && ctx.Err() != nil:
 		return err
+	case err != nil:
+		missing = []string{"comments: " + oneLine(err)}
 	}
 	if !j.out.table() {
 		return j.out.object(struct {
 			Alert    *darktrace.ModelBreach     `json:"alert"`
 			Comments []*darktrace.BreachComment `json:"comments"`
-		}{alert, comments})
+			Missing  []string                   `json:"missing,omitempty"` // what could not be read, and why
+		}{alert, append([]*darktrace.BreachComment{}, comments...), missing})
 	}
 	j.out.section(alert.Model.Name(),
 		[]string{"id", fmt.Sprint(alert.PBID)},
@@ -107,5 +112,8 @@ func showAlert(ctx context.Context, j *job, pbid int64) error {
 		rows = append(rows, []string{minute(c.Time), c.Username, c.Message})
 	}
 	j.out.section("Comments", rows...)
+	for _, what := range missing {
+		j.out.section("Not read", []string{what})
+	}
 	return nil
 }

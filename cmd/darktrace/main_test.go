@@ -377,6 +377,25 @@ func TestAMergedIncidentKeepsItsEvents(t *testing.T) {
 	assert.Contains(t, u.stdout, `"id":"`+sample[i].ID+`"`)
 }
 
+// TestShowWithoutComments shows an event and an alert whose comments can't be read.
+func TestShowWithoutComments(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{filled(t).Replace("{event}"), filled(t).Replace("{alert}")} {
+		u := &user{t: t, setUp: func(srv *darktracetest.Server) {
+			for _, path := range []string{"/aianalyst/incident/comments", "/modelbreaches/" + id + "/comments"} {
+				srv.Inject(darktracetest.Fault{Path: path, Status: http.StatusForbidden, Body: "{}"})
+			}
+		}}
+		require.Zero(t, u.types("-fake", "show", id), u.stderr)
+		assert.Contains(t, u.stdout, id)
+		assert.Regexp(t, `"comments":\[\],"missing":\["comments: .*permission missing`, u.stdout)
+		u.terminal = true
+		require.Zero(t, u.types("-fake", "show", id), u.stderr)
+		assert.Regexp(t, `(?m)^ +id +`+id+`$`, u.stdout)
+		assert.Regexp(t, `\nNot read\n +comments: .*permission missing`, u.stdout)
+	}
+}
+
 func TestWithoutAnAppliance(t *testing.T) {
 	t.Setenv("DARKTRACE_URL", "")
 	u := &user{t: t}
