@@ -80,7 +80,9 @@ var options = []option{
 	}},
 	{"all", "", "list acknowledged ones too, and actions that are over", on(func(s *settings) *bool { return &s.all })},
 	{"did", "id", "list only those of the device with this id", func(s *settings, v string, _ time.Time) (err error) {
-		s.deviceID, err = parseID(v)
+		if s.deviceID, err = parseID(v); err == nil && s.deviceID == 0 {
+			return usage("0 is not the id of a device")
+		}
 		return err
 	}},
 	{"limit", "n", "list at most this many", func(s *settings, v string, _ time.Time) (err error) {

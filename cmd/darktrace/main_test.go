@@ -259,6 +259,8 @@ func TestBadInput(t *testing.T) {
 		{"events -category Critical", "must be critical, suspicious, compliance or informational"},
 		{"events -limit 0", "must be a number above 0"},
 		{"events -did x", `"x" is not a number`},
+		{"events -did 0", "0 is not the id of a device"},
+		{"actions -did 0", "0 is not the id of a device"},
 		{"events -incident a,b", "contains a comma"},
 		{"events -incident {incident} -since 1h", "-incident lists all events of the incident: it takes no -since"},
 		{"events -all -incident {incident}", "it takes no -all"},
