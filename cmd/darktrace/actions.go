@@ -113,8 +113,12 @@ func respond(ctx context.Context, j *job) error {
 	if !j.out.table() {
 		return j.out.object(action)
 	}
-	j.out.say("%d: %s, and read back: %s on %s, %s until %s UTC", action.CodeID, r.done, actionName(action), actionDevice(action),
-		action.State(j.now()), minute(action.Expires))
+	state := action.State(j.now())
+	text := fmt.Sprintf("%d: %s, and read back: %s on %s, %s", action.CodeID, r.done, actionName(action), actionDevice(action), state)
+	if state != darktrace.AntigenaCleared {
+		text += " until " + minute(action.Expires) + " UTC"
+	}
+	j.out.say("%s", text)
 	return nil
 }
 

@@ -145,7 +145,7 @@ var walk = []struct {
 	{"comment {alert} Looked-at", []string{`^{alert}: commented as api\.user at .*, and read back\n$`}, []string{"/modelbreaches/{alert}/comments"}},
 	{"respond activate {action} -reason test", []string{`^{action}: activated, and read back: .* active until`}, []string{"/antigena"}},
 	{"respond activate {action} -reason test -for 1h", []string{`^{action}: activated, and read back: .* active until`}, []string{"/antigena"}},
-	{"respond clear {action} -reason test", []string{`^{action}: cleared, and read back: .* cleared until`}, []string{"/antigena"}},
+	{"respond clear {action} -reason test", []string{`^{action}: cleared, and read back: .*, cleared\n$`}, []string{"/antigena"}},
 	{"respond block {did} {address} 203.0.113.9:443 -for 1h -reason test", []string{`: blocked, and read back: .* active until`}, []string{"/antigena/manual"}},
 	{"respond block {did} printer.example.com [2001:db8::1] -for 1h -reason test", []string{`: blocked, and read back`}, []string{"/antigena/manual"}},
 	{"version", []string{`^darktrace ` + regexp.QuoteMeta(darktrace.Version)}, nil},
