@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -48,6 +49,8 @@ var eventColumns = []column[*darktrace.IncidentEvent]{
 	{"DEVICE", func(e *darktrace.IncidentEvent) string { return short(subject(e), 36) }},
 	{"ID", func(e *darktrace.IncidentEvent) string { return e.ID }},
 }
+
+func titleOf(e *darktrace.IncidentEvent) string { return cmp.Or(e.Title, "Untitled event") }
 
 func firstTitle(g *darktrace.IncidentGroup) string {
 	if len(g.Events) == 0 {

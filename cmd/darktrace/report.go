@@ -104,8 +104,9 @@ func (j *job) page(d *dossier) page {
 		State: state(g), Made: j.now().UTC().Format(dateTime), Missing: d.Missing,
 		NodeWidth: nodeWidth, NodeHeight: nodeHeight,
 	}
+	p.Title = p.Kind
 	if len(d.Events) > 0 {
-		p.Title = d.Events[0].Title
+		p.Title = titleOf(d.Events[0])
 	}
 	if !isIncident(j.args[0]) {
 		e := d.Events[0]
@@ -148,14 +149,16 @@ func (p *page) lead(d *dossier, took, connected int) string {
 		if connected > 0 {
 			fmt.Fprintf(&b, " and had to do with %s", plural(connected, "other"))
 		}
-		alerts := 0
-		for _, e := range d.Events {
-			alerts += len(e.RelatedBreaches)
-		}
-		if alerts > 0 {
-			fmt.Fprintf(&b, ", and %s led to it", plural(alerts, "model alert"))
-		}
 		b.WriteString(".")
+	}
+	alerts := map[int64]bool{}
+	for _, e := range d.Events {
+		for _, alert := range e.RelatedBreaches {
+			alerts[alert.PBID] = true
+		}
+	}
+	if len(alerts) > 0 {
+		fmt.Fprintf(&b, " %s led to it.", plural(len(alerts), "model alert"))
 	}
 	acknowledged := 0
 	for _, e := range d.Events {
@@ -176,7 +179,7 @@ func (p *page) lead(d *dossier, took, connected int) string {
 
 func (j *job) pageEvent(i int, e *darktrace.IncidentEvent) pageEvent {
 	v := pageEvent{
-		Anchor: fmt.Sprintf("event-%d", i+1), Title: cmp.Or(e.Title, "Untitled event"), ID: e.ID, Link: j.client.EventURL(e), Category: string(e.Category),
+		Anchor: fmt.Sprintf("event-%d", i+1), Title: titleOf(e), ID: e.ID, Link: j.client.EventURL(e), Category: string(e.Category),
 		Score: oneDecimal(e.AIAScore), Created: clock(e.CreatedAt), Acknowledged: e.Acknowledged,
 	}
 	for paragraph := range strings.SplitSeq(e.Summary.String(), "\n") {

@@ -97,6 +97,23 @@ func TestReportOfOneEventIsAboutThatEvent(t *testing.T) {
 	}
 }
 
+// TestReportOfUntitledMails has an incident without titles and devices, whose events have
+// a model alert in common.
+func TestReportOfUntitledMails(t *testing.T) {
+	t.Parallel()
+	page, _ := reportOf(t, sample[len(sample)-2].CurrentGroup, func(srv *darktracetest.Server) {
+		for _, e := range sample {
+			srv.SetField(e.ID, "title", "")
+			srv.SetField(e.ID, "sender", "jo@example.com")
+			srv.SetField(e.ID, "breachDevices", []any{})
+			srv.SetField(e.ID, "relatedBreaches", []any{map[string]any{"modelName": "Mail", "pbid": 5, "timestamp": 1}})
+		}
+	})
+	assert.Contains(t, page, "<h1>Untitled event and 1 more event</h1>")
+	assert.Contains(t, page, "<title>Untitled event and 1 more event</title>")
+	assert.Contains(t, page, " 1 model alert led to it.")
+}
+
 func TestMarkupShowsAsText(t *testing.T) {
 	t.Parallel()
 	evil := `"><script>alert(1)</script><img src=x onerror=alert(2)>'</style>{{.}}`

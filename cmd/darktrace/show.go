@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -64,7 +63,7 @@ func (j *job) showEvent(e *darktrace.IncidentEvent, d *dossier) {
 	for i, tactic := range e.MITRETactics {
 		tacticNames[i] = tactic.Name()
 	}
-	j.out.section(cmp.Or(e.Title, "Untitled event"),
+	j.out.section(titleOf(e),
 		[]string{"id", e.ID},
 		[]string{"score", oneDecimal(e.AIAScore)},
 		[]string{"created", minute(e.CreatedAt) + " UTC"},

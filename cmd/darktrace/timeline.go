@@ -79,7 +79,7 @@ func newTimeline(events []*darktrace.IncidentEvent) timeline {
 		t.Ticks = append(t.Ticks, tick{percent(at), at.Time().Format(layout)})
 	}
 	for i, e := range events {
-		row := timelineRow{Anchor: fmt.Sprintf("event-%d", i+1), Title: cmp.Or(e.Title, "Untitled event"), Category: string(e.Category)}
+		row := timelineRow{Anchor: fmt.Sprintf("event-%d", i+1), Title: titleOf(e), Category: string(e.Category)}
 		for _, p := range e.Periods {
 			start, end := known(p.Start), known(p.End)
 			begin, end := cmp.Or(start, end), cmp.Or(end, start)
