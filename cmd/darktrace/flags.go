@@ -61,13 +61,13 @@ var options = []option{
 
 	{"since", "when", "begin at this time: 36h, 7d, 2w, 2026-01-31 or 2026-01-31T08:00:00Z; default: 7d; for watch 1d, for search 1h", moment(func(s *settings) *time.Time { return &s.since })},
 	{"until", "when", "end at this time, in the same format; default: now", moment(func(s *settings) *time.Time { return &s.until })},
-	{"min-score", "score", "list only those with at least this score, 0 to 100", func(s *settings, v string, _ time.Time) (err error) {
+	{"min-score", "score", "list only those with at least this score, 0 to 100; for watch events the score of their incident", func(s *settings, v string, _ time.Time) (err error) {
 		if s.minScore, err = strconv.ParseFloat(v, 64); err != nil || !(s.minScore >= 0 && s.minScore <= 100) {
 			return usage("must be a number from 0 to 100")
 		}
 		return nil
 	}},
-	{"category", "list", "list only these categories, separated by commas: critical, suspicious, compliance, and for alerts informational", func(s *settings, v string, _ time.Time) error {
+	{"category", "list", "list only these categories, separated by commas: critical, suspicious, compliance, and for watch alerts informational; for events the category of their incident", func(s *settings, v string, _ time.Time) error {
 		s.categories = nil
 		for name := range strings.SplitSeq(v, ",") {
 			category := darktrace.Category(name)
