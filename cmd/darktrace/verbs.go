@@ -69,6 +69,14 @@ func find(name string) (*verb, error) {
 	return &all[i], nil
 }
 
+// outputs are the formats that -o accepts; none for a page.
+func (v *verb) outputs() []format {
+	if v.html {
+		return nil
+	}
+	return v.formats()
+}
+
 func (v *verb) allFlags() []string { return slices.Concat(v.flags, everywhere) }
 
 func (v *verb) formats() []format {
