@@ -1,12 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/darktrace-go/darktrace"
+	"github.com/darktrace-go/darktrace/internal/siem"
 )
 
 // alerts lists model alerts by the time at which they were created.
@@ -31,24 +30,13 @@ var alertColumns = []column[*darktrace.ModelBreach]{
 	{"ID", func(b *darktrace.ModelBreach) string { return fmt.Sprint(b.PBID) }},
 }
 
-// alertScore is the score of an alert from 0 to 100, which old appliances do not
-// send.
+// alertScore is the score of an alert from 0 to 100.
 func alertScore(b *darktrace.ModelBreach) darktrace.Score {
-	if b.PercentScore != 0 {
-		return b.PercentScore
-	}
-	return b.Score.Percent()
+	return darktrace.Score(siem.BreachScore(b))
 }
 
 // alertCategory is the category that the alert's model had at the time.
-func alertCategory(b *darktrace.ModelBreach) darktrace.Category {
-	for _, model := range []*darktrace.Model{b.Model.Then, b.Model.Now} {
-		if model != nil {
-			return model.EffectiveCategory()
-		}
-	}
-	return ""
-}
+func alertCategory(b *darktrace.ModelBreach) darktrace.Category { return siem.Category(siem.Model(b)) }
 
 // alertDevice names the device of an alert; "" for one about the system itself.
 func alertDevice(b *darktrace.ModelBreach) string {
@@ -100,13 +88,7 @@ func showAlert(ctx context.Context, j *job, pbid int64) error {
 		[]string{"device", alertDevice(alert)},
 		[]string{"state", alertState(alert)},
 		[]string{"link", j.client.BreachURL(alert.PBID)})
-	description := ""
-	for _, model := range []*darktrace.Model{alert.Model.Now, alert.Model.Then} {
-		if model != nil {
-			description = cmp.Or(model.Description, description)
-		}
-	}
-	j.out.section("What the model looks for", paragraphs(strings.ReplaceAll(description, `\n`, "\n"))...)
+	j.out.section("What the model looks for", paragraphs(siem.Description(siem.Model(alert)))...)
 	var rows [][]string
 	for _, c := range comments {
 		rows = append(rows, []string{minute(c.Time), c.Username, c.Message})

@@ -33,7 +33,6 @@ type settings struct {
 	pending      bool
 	reason       string
 	duration     time.Duration
-	options      []darktrace.Option // options of a verb that observes the connection
 }
 
 // option is a flag: its name, the name of its value ("" = no value), its

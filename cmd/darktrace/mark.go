@@ -175,24 +175,26 @@ func (j *job) report(w written, done string) error {
 
 // comment comments on an event or an alert and reads the comment back.
 func comment(ctx context.Context, j *job) error {
-	if pbid, ok := alertID(j.args[0]); ok {
-		posted, err := j.client.ModelBreaches.PostCommentVerified(ctx, pbid, j.args[1])
+	id, text := j.args[0], j.args[1]
+	if pbid, ok := alertID(id); ok {
+		posted, err := j.client.ModelBreaches.PostCommentVerified(ctx, pbid, text)
 		if err != nil {
 			return err
 		}
-		if !j.out.table() {
-			return j.out.object(posted)
-		}
-		j.out.say("%d: commented as %s at %s UTC, and read back", pbid, posted.Username, minute(posted.Time))
-		return nil
+		return j.commented(posted, id, posted.Username, posted.Time)
 	}
-	posted, err := j.client.AIAnalyst.PostCommentVerified(ctx, j.args[0], j.args[1])
+	posted, err := j.client.AIAnalyst.PostCommentVerified(ctx, id, text)
 	if err != nil {
 		return err
 	}
+	return j.commented(posted, id, posted.Username, posted.Time)
+}
+
+// commented prints a comment that was read back.
+func (j *job) commented(posted any, id, username string, at darktrace.Millis) error {
 	if !j.out.table() {
 		return j.out.object(posted)
 	}
-	j.out.say("%s: commented as %s at %s UTC, and read back", posted.EventID, posted.Username, minute(posted.Time))
+	j.out.say("%s: commented as %s at %s UTC, and read back", id, username, minute(at))
 	return nil
 }
