@@ -587,6 +587,20 @@ func TestInterrupt(t *testing.T) {
 	assert.Equal(t, 3, u.types("-fake", "pin", sample[0].ID))
 }
 
+// TestInterruptedWrites says of each object whether its write was sent.
+func TestInterruptedWrites(t *testing.T) {
+	t.Parallel()
+	for _, verb := range []string{"ack", "unack"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		u := &user{t: t, terminal: true, ctx: ctx, options: []darktracetest.Option{darktracetest.WithObserver(func(darktracetest.Request) { cancel() })},
+			setUp: func(srv *darktracetest.Server) {
+				srv.Inject(darktracetest.Fault{Method: http.MethodPost, Delay: time.Hour})
+			}}
+		assert.Equal(t, 3, u.types("-fake", verb, sample[0].ID, "4711", "4712"))
+		assert.Regexp(t, "^"+sample[0].ID+": unknown: .*\n4711: not sent\n4712: not sent\n$", u.stdout)
+	}
+}
+
 func TestVerboseTellsNoSecret(t *testing.T) {
 	t.Parallel()
 	u := &user{t: t}

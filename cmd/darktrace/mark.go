@@ -133,6 +133,9 @@ func (j *job) outcomes(done string, ids []string, failure error) error {
 		}
 		for id, err := range batch.Failed {
 			outcomes[id] = written{j.verb.name, id, "failed", err.Error()}
+			if errors.Is(err, context.Canceled) { // Of a write that was sent, the outcome is unknown.
+				outcomes[id] = written{j.verb.name, id, "not sent", ""}
+			}
 		}
 		for id, err := range batch.Unknown {
 			outcomes[id] = written{j.verb.name, id, "unknown", err.Error()}
@@ -165,9 +168,12 @@ func (j *job) report(w written, done string) error {
 	if !j.out.table() {
 		return j.out.object(w)
 	}
-	if w.Outcome == "done" {
+	switch {
+	case w.Outcome == "done":
 		j.out.say("%s: %s, and read back", w.ID, done)
-	} else {
+	case w.Error == "":
+		j.out.say("%s: %s", w.ID, w.Outcome)
+	default:
 		j.out.say("%s: %s: %s", w.ID, w.Outcome, w.Error)
 	}
 	return nil
