@@ -137,10 +137,14 @@ func text(field func(*settings) *string) func(*settings, string, time.Time) erro
 
 func moment(field func(*settings) *time.Time) func(*settings, string, time.Time) error {
 	return func(s *settings, v string, now time.Time) (err error) {
-		*field(s), err = parseTime(v, now)
+		if *field(s), err = parseTime(v, now); err == nil && (field(s).UnixMilli() <= 0 || field(s).Year() > lastYear) {
+			return usage("must be between 1970 and %d", lastYear)
+		}
 		return err
 	}
 }
+
+const lastYear = 2261 // the last whole year of times in nanoseconds
 
 // parseTime reads a date or an age. An age may be in days or weeks.
 func parseTime(value string, now time.Time) (time.Time, error) {
@@ -252,6 +256,8 @@ func (p *program) check(c *command) error {
 		return usage("%s takes %s; \"darktrace help %s\" has more", v.name, cmp.Or(v.args, "no arguments"), v.name)
 	case !c.since.IsZero() && !c.until.IsZero() && c.since.After(c.until):
 		return usage("-since is after -until")
+	case c.since.After(p.now()):
+		return usage("-since is in the future")
 	case c.output == "" && v.html:
 		c.output = formatHTML
 	case c.output == "" && p.stdoutTerminal:

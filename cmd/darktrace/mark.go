@@ -182,6 +182,9 @@ func (j *job) report(w written, done string) error {
 // comment comments on an event or an alert and reads the comment back.
 func comment(ctx context.Context, j *job) error {
 	id, text := j.args[0], j.args[1]
+	if uuid.MatchString(id) && isIncident(id) {
+		return usage("comment takes an event or an alert, but %s is an incident", id)
+	}
 	if pbid, ok := alertID(id); ok {
 		posted, err := j.client.ModelBreaches.PostCommentVerified(ctx, pbid, text)
 		if err != nil {
