@@ -520,8 +520,8 @@ func TestHelpNamesEverything(t *testing.T) {
 		require.Zero(t, u.types(args...))
 		assert.Empty(t, u.stderr)
 		for _, v := range verbs() {
-			assert.Contains(t, u.stdout, "  "+v.usage()+" ")
-			assert.Contains(t, u.stdout, v.help)
+			assert.Regexp(t, `\n  `+regexp.QuoteMeta(v.usage())+`\s`, u.stdout)
+			assert.Regexp(t, `\n.{33}`+regexp.QuoteMeta(v.help)+`\n`, u.stdout, "it stays in its column")
 		}
 		for _, exit := range exits {
 			assert.Contains(t, u.stdout, exit.meaning)

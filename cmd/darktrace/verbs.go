@@ -106,13 +106,13 @@ func help(v *verb) string {
 	}
 	b.WriteString("usage: darktrace [flags] verb [flags] [arguments]\n\nVerbs\n")
 	for _, v := range verbs() {
-		fmt.Fprintf(&b, "  %-30s %s\n", v.usage(), v.help)
+		entry(&b, v.usage(), v.help)
 	}
-	fmt.Fprintf(&b, "  %-30s %s\n", "help [verb]", "explain the command or a verb")
+	entry(&b, "help [verb]", "explain the command or a verb")
 	helpFlags(&b, "Flags of every verb", everywhere)
 	b.WriteString("\nEnvironment\n")
 	for _, variable := range environment {
-		fmt.Fprintf(&b, "  %-30s %s\n", variable[0], variable[1])
+		entry(&b, variable[0], variable[1])
 	}
 	b.WriteString("\nExit codes\n  0    done\n  1    any other error, such as a file that can't be written\n")
 	for _, exit := range exits {
@@ -129,8 +129,18 @@ func helpFlags(b *strings.Builder, heading string, names []string) {
 	fmt.Fprintf(b, "\n%s\n", heading)
 	for _, name := range names {
 		o := optionOf(name)
-		fmt.Fprintf(b, "  %-30s %s\n", strings.TrimSpace("-"+o.name+" "+o.value), o.help)
+		entry(b, strings.TrimSpace("-"+o.name+" "+o.value), o.help)
 	}
+}
+
+// entry writes a name and its explanation, which is below a long name.
+func entry(b *strings.Builder, name, text string) {
+	const column = 30
+	if len(name) > column {
+		fmt.Fprintf(b, "  %s\n", name)
+		name = ""
+	}
+	fmt.Fprintf(b, "  %-*s %s\n", column, name, text)
 }
 
 func optionOf(name string) option {
