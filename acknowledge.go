@@ -250,7 +250,7 @@ func (e *BatchError) sent() []string {
 func (s *AIAnalystService) verified(ctx context.Context, written *BatchError, ids []string, flags flagStates, readErr error) *BatchError {
 	const path = "/aianalyst/acknowledge"
 	c := s.client()
-	result := &BatchError{action: "acknowledge, verified", order: ids, NotSent: written.NotSent, Failed: map[string]error{}, Unknown: map[string]error{}}
+	result := &BatchError{action: "acknowledge and verify", order: ids, NotSent: written.NotSent, Failed: map[string]error{}, Unknown: map[string]error{}}
 	for _, id := range ids {
 		refused, unknown := written.Failed[id], written.Unknown[id]
 		switch {

@@ -229,7 +229,7 @@ func (s *ModelBreachService) flag(ctx context.Context, pbid int64, action string
 // Threat Visualizer API: POST /modelbreaches/{pbid}/acknowledge, GET
 // /modelbreaches/{pbid}.
 func (s *ModelBreachService) AcknowledgeVerified(ctx context.Context, pbids ...int64) error {
-	return s.each(ctx, "acknowledge, verified", pbids, func(pbid int64) error {
+	return s.each(ctx, "acknowledge and verify", pbids, func(pbid int64) error {
 		path := pathOf("modelbreaches", pbid, "acknowledge")
 		writeErr := s.flag(ctx, pbid, "acknowledge")
 		if !settleable(writeErr) {

@@ -348,6 +348,7 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"show " + unknown, nil, 6, "not found"},
 		{"ack {event} " + unknown, nil, 6, "1 done, 1 failed"},
+		{"ack " + unknown, nil, 6, "acknowledge and verify " + unknown + ": "},
 		{"pin {event} " + unknown, nil, 6, "not found"},
 		{"ack g" + unknown, nil, 6, "not found"},
 		{"events -incident g" + unknown, nil, 6, "not found"},
