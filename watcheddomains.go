@@ -128,6 +128,7 @@ func (s *WatchedDomainService) Add(ctx context.Context, entries []string, opts *
 		return nil, argument("entries", "contains no entry")
 	}
 	o := valueOf(opts)
+	o.Expires = o.Expires.UTC() // The appliance expects it without a zone.
 	form, err := valuesOf(&o)
 	if err != nil {
 		return nil, err

@@ -130,7 +130,7 @@ func serviceCalls() []serviceCall {
 		{"WatchedDomains.Sources", "Edit Domains", `[]`, func(ctx context.Context, c *darktrace.Client) (any, error) { return c.WatchedDomains.Sources(ctx) }, []string{"GET /intelfeed?sources=true"}},
 		{"WatchedDomains.Add", "Edit Domains", `{"response":"SUCCESS","added":1,"updated":1}`, func(ctx context.Context, c *darktrace.Client) (any, error) {
 			return c.WatchedDomains.Add(ctx, []string{"bad.example.com", "203.0.113.66"}, &darktrace.WatchedDomainAddOptions{
-				Source: "Intel", Description: "Phishing", Expires: windowEnd, ExactHostnames: true, Respond: true,
+				Source: "Intel", Description: "Phishing", Expires: windowEnd.In(time.FixedZone("", 3600)), ExactHostnames: true, Respond: true,
 			})
 		}, []string{"POST /intelfeed addlist=bad.example.com%2C203.0.113.66&description=Phishing&expiry=2026-01-02T08%3A35%3A00&hostname=true&iagn=true&source=Intel"}},
 		{"WatchedDomains.Remove", "Edit Domains", `{"response":"SUCCESS"}`, func(ctx context.Context, c *darktrace.Client) (any, error) {
