@@ -152,6 +152,8 @@ func (a *response) classify() (code string, kind error) {
 func (a *response) classifySuccess() (code string, kind error) {
 	first := firstByte(a.body)
 	switch {
+	case a.write && succeeded(a.body):
+		return "", nil
 	case first == '<', a.html && first != 0 && first != '[' && first != '{':
 		return "", ErrLogin
 	case first == '[' && a.write:
@@ -347,6 +349,16 @@ func isWord(text string) bool {
 		}
 	}
 	return len(text) > 0 && len(text) <= 64 && text[0] >= 'A' && text[0] <= 'Z'
+}
+
+// succeeded reports whether the response to a write contains only that it was
+// carried out: it is empty, or a word.
+func succeeded(body []byte) bool {
+	switch string(bytes.TrimSpace(body)) {
+	case "", "null", "true", "OK", `"OK"`, "SUCCESS", `"SUCCESS"`:
+		return true
+	}
+	return false
 }
 
 // firstByte returns the first byte that is not white space; 0 if there is none.

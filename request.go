@@ -92,7 +92,7 @@ func (c *core) do(ctx context.Context, r *Request, out any) (err error) {
 	}
 	switch out := out.(type) {
 	case nil:
-		if first := firstByte(reply.data); k.write() && (first != '{' && first != '[' || !json.Valid(reply.data)) {
+		if first := firstByte(reply.data); k.write() && !succeeded(reply.data) && (first != '{' && first != '[' || !json.Valid(reply.data)) {
 			return reply.undecoded(errors.New("it is not a JSON object"))
 		}
 	case *[]byte:

@@ -137,7 +137,16 @@ func TestClassification(t *testing.T) {
 		"empty":                          {200, nil, " \n", darktrace.ErrDecode, nil, ""},
 		"cut JSON":                       {200, nil, `{"aianalyst":"SUC`, darktrace.ErrDecode, darktrace.ErrOutcomeUnknown, ""},
 		"more after JSON":                {200, nil, `{"aianalyst":"SUCCESS"} {}`, darktrace.ErrDecode, darktrace.ErrOutcomeUnknown, ""},
-		"no JSON":                        {200, nil, "OK", darktrace.ErrDecode, darktrace.ErrOutcomeUnknown, ""},
+		"no JSON":                        {200, nil, "done", darktrace.ErrDecode, darktrace.ErrOutcomeUnknown, ""},
+		"a word":                         {200, nil, "OK\n", darktrace.ErrDecode, nil, ""},
+		"another word":                   {200, nil, "SUCCESS", darktrace.ErrDecode, nil, ""},
+		"a word after a mark":            {200, nil, "\ufeffOK", darktrace.ErrDecode, nil, ""},
+		"a word as text/html":            {200, header{"Content-Type": "text/html; charset=utf-8"}, "SUCCESS", darktrace.ErrLogin, nil, ""},
+		"a word in quotes":               {200, nil, `"SUCCESS"`, nil, nil, ""},
+		"a failure in quotes":            {200, nil, `"ERROR"`, nil, darktrace.ErrOutcomeUnknown, ""},
+		"true":                           {200, nil, "true", nil, nil, ""},
+		"false":                          {200, nil, "false", nil, darktrace.ErrOutcomeUnknown, ""},
+		"null":                           {200, nil, "null", nil, nil, ""},
 		"cut list":                       {200, nil, `[{"aianalyst":"SUCCESS"}`, darktrace.ErrDecode, darktrace.ErrOutcomeUnknown, ""},
 	} {
 		var headers []string
