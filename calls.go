@@ -84,13 +84,18 @@ func post[T any, P readable[T]](ctx context.Context, c *core, r *Request) (*T, e
 	return object(first(ctx, c, k, objectOf[T, P](ctx), anyElement))
 }
 
-// postList sends a request with a body and returns the objects of a list.
+// postList sends a request with a body and returns the objects of a list. The
+// response to a write may be empty.
 func postList[T any, P readable[T]](ctx context.Context, c *core, r *Request) ([]*T, error) {
 	reply, err := c.call(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	list := []*T{}
+	if reply.call.write() && succeeded(reply.data) {
+		reply.done(nil)
+		return list, nil
+	}
 	err = decodeReply(ctx, reply, decoderOf[T, P](ctx), func(v *T) bool {
 		list = append(list, v)
 		return true
@@ -102,14 +107,14 @@ func postList[T any, P readable[T]](ctx context.Context, c *core, r *Request) ([
 	return list, nil
 }
 
-// oneOrNone is post for requests whose empty response means that nothing was
-// found.
+// oneOrNone is post for requests whose response may be empty: nothing was found,
+// or the write was carried out.
 func oneOrNone[T any, P readable[T]](ctx context.Context, c *core, r *Request) (*T, error) {
 	reply, err := c.call(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	if len(bytes.TrimSpace(reply.data)) == 0 {
+	if len(bytes.TrimSpace(reply.data)) == 0 || reply.call.write() && succeeded(reply.data) {
 		reply.done(nil)
 		return new(T), nil
 	}

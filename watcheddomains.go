@@ -104,7 +104,7 @@ func (o *WatchedDomainAddOptions) check() error {
 
 // WatchedDomainResult counts added and updated entries.
 type WatchedDomainResult struct {
-	Response string  `json:"response,omitzero"` // "SUCCESS".
+	Response string  `json:"response,omitzero"` // "SUCCESS"; "" = the appliance did not tell.
 	Added    int64   `json:"added"`             // New entries.
 	Updated  int64   `json:"updated"`           // Entries that existed before, if the appliance tells.
 	Extra    RawJSON `json:"-"`                 // What the fields above can't hold; see [RawJSON].
@@ -159,7 +159,7 @@ func (s *WatchedDomainService) add(ctx context.Context, entries []string, form u
 	var sum *WatchedDomainResult // of the requests that succeeded; nil = none
 	for chunk := range slices.Chunk(entries, watchedDomainsPerRequest) {
 		form.Set("addlist", strings.Join(chunk, ","))
-		result, err := post[WatchedDomainResult](ctx, s.client(), &Request{Method: http.MethodPost, Path: "/intelfeed", Form: form})
+		result, err := oneOrNone[WatchedDomainResult](ctx, s.client(), &Request{Method: http.MethodPost, Path: "/intelfeed", Form: form})
 		if err != nil {
 			return sum, err
 		}

@@ -291,6 +291,27 @@ func TestRequestsOfTheServices(t *testing.T) {
 	}
 }
 
+// TestWritesWithoutAnObject have succeeded, unless the caller needs the id in it.
+func TestWritesWithoutAnObject(t *testing.T) {
+	t.Parallel()
+	needed := map[string]bool{"Tags.Create": true, "PCAPs.Create": true}
+	for _, tt := range serviceCalls() {
+		if strings.HasPrefix(tt.sent[0], "GET ") || strings.Contains(tt.sent[0], "/search ") {
+			continue
+		}
+		for body, status := range map[string]int{"": 204, " \n": 200, "SUCCESS": 200, `"OK"`: 200, "true": 200, "null": 200} {
+			r := responding(status, body)
+			_, err := tt.call(t.Context(), newClient(t, r))
+			if needed[tt.method] {
+				require.ErrorIs(t, err, darktrace.ErrOutcomeUnknown, "%s, %q", tt.method, body)
+			} else {
+				require.NoError(t, err, "%s, %q", tt.method, body)
+			}
+			require.Equal(t, tt.sent, r.lines())
+		}
+	}
+}
+
 func TestArgumentsOfTheServices(t *testing.T) {
 	t.Parallel()
 	r := responding(200, `{}`)

@@ -31,6 +31,13 @@ func TestManyWatchedDomains(t *testing.T) {
 		assert.Equal(t, []int{500, 500, 1}[i], strings.Count(request.body, "example.com"))
 	}
 
+	// An empty response is a success: the entries after it are sent.
+	r = responding(204, "")
+	result, err = newClient(t, r).WatchedDomains.ReplaceAll(t.Context(), entries)
+	require.NoError(t, err)
+	assert.Zero(t, *result)
+	assert.Len(t, r.all(), 3)
+
 	calls := 0
 	r = &recorder{respond: func(*http.Request) (*http.Response, error) {
 		if calls++; calls == 2 {
