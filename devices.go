@@ -207,10 +207,13 @@ func (s *DeviceService) SearchAll(ctx context.Context, opts *DeviceSearchOptions
 	return func(yield func(*Device, error) bool) {
 		o := valueOf(opts)
 		o.OrderBy, o.Order, o.Offset = "firstSeen", "asc", 0
-		o.Count = max(cmp.Or(o.Count, devicesPerPage), 2)
+		if o.Count = cmp.Or(o.Count, devicesPerPage); o.Count == 1 {
+			o.Count = 2 // Pages overlap.
+		}
 		const overlap, passes = 10, 2
 		seen := map[int64]bool{}
 		before, fruitless := 0, 0 // Devices seen when the pass began, and passes in a row without a new one.
+		back := -1                // Devices seen at the last step back.
 		for {
 			page, err := s.Search(ctx, &o)
 			if err != nil {
@@ -224,8 +227,8 @@ func (s *DeviceService) SearchAll(ctx context.Context, opts *DeviceSearchOptions
 				}
 			}
 			next := o.Offset + max(given-overlap, given/2, 1)
-			if known == 0 && o.Offset > 0 { // Devices were removed, and others may have moved to a page before this one.
-				next = max(o.Offset-o.Count, 0)
+			if known == 0 && o.Offset > 0 && back < len(seen) { // Devices were removed, and others may have moved to a page before this one.
+				next, back = max(o.Offset-o.Count, 0), len(seen)
 			} else {
 				for _, device := range page.Devices {
 					if !seen[device.DID] && !yield(device, nil) {
@@ -233,7 +236,7 @@ func (s *DeviceService) SearchAll(ctx context.Context, opts *DeviceSearchOptions
 					}
 					seen[device.DID] = true
 				}
-				if int64(o.Offset+given) >= page.TotalCount && (given < o.Count || known == given) {
+				if given == 0 || int64(o.Offset+given) >= page.TotalCount && (given < o.Count || known == given) {
 					if int64(len(seen)) >= page.TotalCount {
 						return
 					}

@@ -224,8 +224,9 @@ func TestTriageArguments(t *testing.T) {
 		`SaaSFilter contains "office365", which does not end in *`: get(c.ModelBreaches.List(ctx, &darktrace.BreachListOptions{SaaSFilter: []string{"office365"}})),
 		"did is 0, which stands for everything external":           get(c.Devices.Get(ctx, 0)),
 		"ip is empty": get(c.Devices.FindByIP(ctx, "")),
-		"SeenSince is 1.5s; it must be whole seconds":                                                                  get(c.Devices.List(ctx, &darktrace.DeviceListOptions{SeenSince: 1500 * time.Millisecond})),
-		"Count is 301; a page has at most 300 devices":                                                                 get(c.Devices.Search(ctx, &darktrace.DeviceSearchOptions{Count: 301})),
+		"SeenSince is 1.5s; it must be whole seconds":  get(c.Devices.List(ctx, &darktrace.DeviceListOptions{SeenSince: 1500 * time.Millisecond})),
+		"Count is -5; it must not be negative":         get(all(c.Devices.SearchAll(ctx, &darktrace.DeviceSearchOptions{Count: -5}))),
+		"Count is 301; a page has at most 300 devices": get(c.Devices.Search(ctx, &darktrace.DeviceSearchOptions{Count: 301})),
 		`Query has the value tag:"a\"b"; the search language can't express quotes, backslashes and control characters`: get(c.Devices.Search(ctx, &darktrace.DeviceSearchOptions{Query: darktrace.DeviceQuery{Tag: []string{`a"b`}}})),
 		`Query has the value "a\\"; the search language can't express quotes, backslashes and control characters`:      get(all(c.Devices.SearchAll(ctx, &darktrace.DeviceSearchOptions{Query: darktrace.DeviceQuery{Text: []string{`a\`}}}))),
 		"Query has an empty value": get(c.Devices.Search(ctx, &darktrace.DeviceSearchOptions{Query: darktrace.DeviceQuery{OS: []string{" "}}})),
@@ -606,6 +607,24 @@ func TestSearchAllOfOddAppliances(t *testing.T) {
 				if offset == 0 {
 					dids = append(dids, i+1)
 				}
+			}
+			return dids
+		}},
+		"one too few": {want: 499, text: "the appliance returned 499 of 500 devices", page: func(_, offset, count int) (dids []int) {
+			for i := offset; i < min(offset+count, 499); i++ {
+				dids = append(dids, i+1)
+			}
+			return dids
+		}},
+		"half of them": {want: 250, text: "the appliance returned 250 of 500 devices", page: func(_, offset, count int) (dids []int) {
+			for i := offset; i < min(offset+count, 250); i++ {
+				dids = append(dids, i+1)
+			}
+			return dids
+		}},
+		"offsets in whole pages": {want: 500, page: func(_, offset, count int) (dids []int) {
+			for i := (offset + count - 1) / count * count; i < 500 && len(dids) < count; i++ {
+				dids = append(dids, i+1)
 			}
 			return dids
 		}},
