@@ -84,17 +84,17 @@ func post[T any, P readable[T]](ctx context.Context, c *core, r *Request) (*T, e
 	return object(first(ctx, c, k, objectOf[T, P](ctx), anyElement))
 }
 
-// postList sends a request with a body and returns the objects of a list. The
-// response to a write may be empty.
-func postList[T any, P readable[T]](ctx context.Context, c *core, r *Request) ([]*T, error) {
+// postList sends a request with a body. It returns the objects of a list, and how
+// many elements it has, objects or not. The response to a write may be empty.
+func postList[T any, P readable[T]](ctx context.Context, c *core, r *Request) (list []*T, given int, err error) {
 	reply, err := c.call(ctx, r)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	list := []*T{}
+	list = []*T{}
 	if reply.call.write() && succeeded(reply.data) {
 		reply.done(nil)
-		return list, nil
+		return list, 0, nil
 	}
 	err = decodeReply(ctx, reply, decoderOf[T, P](ctx), func(v *T) bool {
 		list = append(list, v)
@@ -102,9 +102,11 @@ func postList[T any, P readable[T]](ctx context.Context, c *core, r *Request) ([
 	})
 	reply.done(err)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return list, nil
+	var elements []json.RawMessage
+	_ = json.Unmarshal(reply.data, &elements) // It may be an object.
+	return list, max(len(list), len(elements)), nil
 }
 
 // oneOrNone is post for requests whose response may be empty: nothing was found,

@@ -161,20 +161,22 @@ func (q *EmailQuery) check() error {
 }
 
 // Search returns one page of e-mails, in the appliance's order, which is not
-// documented. The last page has fewer than PerPage. All returns all pages.
+// documented. Elements that are not objects are left out, so that a page with
+// fewer than PerPage e-mails need not be the last one. All returns all pages.
 //
 // Threat Visualizer API: POST /agemail/api/ep/api/v1.0/emails/search.
 func (s *EmailService) Search(ctx context.Context, query *EmailQuery) ([]*Email, error) {
 	if err := query.check(); err != nil {
 		return nil, err
 	}
-	return s.page(ctx, query, s.end(query), query.Page)
+	emails, _, err := s.page(ctx, query, s.end(query), query.Page)
+	return emails, err
 }
 
-// All streams e-mails, each once even if new ones move the pages. The end of
-// the window is fixed before the first page. If the appliance repeats a page
-// again and again, All returns ErrServer. An error is yielded last, with a nil
-// e-mail.
+// All streams e-mails, each once even if new ones move the pages. An e-mail
+// without a UUID is known by its content. The end of the window is fixed before
+// the first page. If the appliance repeats a page again and again, All returns
+// ErrServer. An error is yielded last, with a nil e-mail.
 //
 // Threat Visualizer API: POST /agemail/api/ep/api/v1.0/emails/search.
 func (s *EmailService) All(ctx context.Context, query *EmailQuery) iter.Seq2[*Email, error] {
@@ -186,23 +188,27 @@ func (s *EmailService) All(ctx context.Context, query *EmailQuery) iter.Seq2[*Em
 		q, end, seen := *query, s.end(query), map[string]bool{}
 		const patience = 3 // pages in a row without a new e-mail that All tolerates
 		for page, barren := 0, 0; ; page++ {
-			emails, err := s.page(ctx, &q, end, page)
+			emails, given, err := s.page(ctx, &q, end, page)
 			if err != nil {
 				yield(nil, err)
 				return
 			}
 			barren++
 			for _, email := range emails {
-				if seen[email.UUID] {
+				id := email.UUID
+				if id == "" {
+					text, _ := email.MarshalJSON() // It was decoded from JSON.
+					id = string(text)
+				}
+				if seen[id] {
 					continue
 				}
-				barren = 0
-				seen[email.UUID] = email.UUID != ""
+				barren, seen[id] = 0, true
 				if !yield(email, nil) {
 					return
 				}
 			}
-			switch given := len(emails); {
+			switch {
 			case page == 0 && given >= emailsPerPage && given < q.perPage():
 				q.PerPage = given // This may be the most that the appliance returns.
 			case given < q.perPage():
@@ -222,7 +228,7 @@ func (s *EmailService) end(query *EmailQuery) time.Time {
 	return query.End
 }
 
-func (s *EmailService) page(ctx context.Context, query *EmailQuery, end time.Time, page int) ([]*Email, error) {
+func (s *EmailService) page(ctx context.Context, query *EmailQuery, end time.Time, page int) (emails []*Email, given int, err error) {
 	return postList[Email](ctx, s.client(), &Request{
 		Method: http.MethodPost, Path: s.path("emails", "search"), JSON: query.body(end, page), Read: true,
 	})

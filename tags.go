@@ -311,7 +311,7 @@ func (s *TagService) AssignFor(ctx context.Context, tagID int64, ttl time.Durati
 	if len(values) == 1 {
 		body.Value = values[0]
 	}
-	entities, err := postList[TagEntity](ctx, s.client(), &Request{Method: http.MethodPost, Path: pathOf("tags", tagID, "entities"), JSON: body})
+	entities, _, err := postList[TagEntity](ctx, s.client(), &Request{Method: http.MethodPost, Path: pathOf("tags", tagID, "entities"), JSON: body})
 	if errors.Is(err, errForeign) { // It was carried out; the response has another form.
 		return []*TagEntity{}, nil
 	}

@@ -70,7 +70,8 @@ func TestAllEmailsOnceWhileNewOnesArrive(t *testing.T) {
 // page always.
 func TestAllEmailsOfOddPages(t *testing.T) {
 	t.Parallel()
-	pages := func(most int, deaf bool) *recorder {
+	uuid := func(i int) string { return fmt.Sprintf(`{"uuid":"%d.1"}`, i) }
+	pages := func(most int, deaf bool, element func(i int) string) *recorder {
 		asked := 0
 		return &recorder{respond: func(req *http.Request) (*http.Response, error) {
 			if asked++; asked > 50 {
@@ -90,22 +91,40 @@ func TestAllEmailsOfOddPages(t *testing.T) {
 			size := min(q.ItemsPerPage, most)
 			emails := []string{}
 			for i := q.Page * q.ItemsPerPage; i < 137 && len(emails) < size; i++ {
-				emails = append(emails, fmt.Sprintf(`{"uuid":"%d.1"}`, i))
+				emails = append(emails, element(i))
 			}
 			return httpmock.NewStringResponse(200, "["+strings.Join(emails, ",")+"]"), nil
 		}}
 	}
 	for _, perPage := range []int{0, 5, 20, 50, 137, 500} {
-		emails, err := all(newClient(t, pages(20, false)).Email.All(t.Context(), &darktrace.EmailQuery{Start: windowStart, PerPage: perPage}))
+		emails, err := all(newClient(t, pages(20, false, uuid)).Email.All(t.Context(), &darktrace.EmailQuery{Start: windowStart, PerPage: perPage}))
 		require.NoError(t, err)
 		assert.Len(t, emails, 137, "%d on a page", perPage)
 	}
-	r := pages(50, true)
-	emails, err := all(newClient(t, r).Email.All(t.Context(), &darktrace.EmailQuery{Start: windowStart, PerPage: 50}))
-	assert.Len(t, emails, 50)
-	require.ErrorIs(t, err, darktrace.ErrServer)
-	require.ErrorContains(t, err, "3 pages in a row contain nothing new: the appliance repeats a page")
-	assert.Len(t, r.all(), 4)
+	for name, element := range map[string]func(int) string{
+		"with a UUID":    uuid,
+		"without a UUID": func(i int) string { return fmt.Sprintf(`{"dtime_unix":%d}`, i) },
+	} {
+		emails, err := all(newClient(t, pages(20, false, element)).Email.All(t.Context(), &darktrace.EmailQuery{Start: windowStart}))
+		require.NoError(t, err, name)
+		assert.Len(t, emails, 137, name)
+		r := pages(50, true, element)
+		emails, err = all(newClient(t, r).Email.All(t.Context(), &darktrace.EmailQuery{Start: windowStart, PerPage: 50}))
+		assert.Len(t, emails, 50, name)
+		require.ErrorIs(t, err, darktrace.ErrServer, name)
+		require.ErrorContains(t, err, "3 pages in a row contain nothing new: the appliance repeats a page")
+		assert.Len(t, r.all(), 4, name)
+	}
+	for _, odd := range []string{"null", "7", `"text"`, "[]"} {
+		emails, err := all(newClient(t, pages(20, false, func(i int) string {
+			if i == 5 || 40 <= i && i < 60 { // One, and a whole page.
+				return odd
+			}
+			return uuid(i)
+		})).Email.All(t.Context(), &darktrace.EmailQuery{Start: windowStart}))
+		require.NoError(t, err, odd)
+		assert.Len(t, emails, 137-21, "the e-mails after %s", odd)
+	}
 }
 
 func TestEmailActionsThatFail(t *testing.T) {
