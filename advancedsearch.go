@@ -270,9 +270,10 @@ func (s *AdvancedSearchService) Search(ctx context.Context, query *AdvancedQuery
 // reads page by page and, beyond 10,000 hits, continues with the time before
 // the last hit. It begins at Offset. Each hit is yielded once.
 //
-// If a page is incomplete, or the appliance returns fewer hits than it counts,
-// All yields what there is and then ErrServer, whose text says what is missing.
-// An error is yielded last, with a nil hit.
+// If a page is incomplete, All reads on. It yields what there is and then
+// ErrServer, whose text says what the first incomplete page lacks. If the
+// appliance returns fewer hits than it counts, All returns ErrServer too. An
+// error is yielded last, with a nil hit.
 //
 // Threat Visualizer API: GET /advancedsearch/api/search/{query}, POST
 // /advancedsearch/api/search since 6.1.
@@ -291,9 +292,7 @@ func (s *AdvancedSearchService) all(ctx context.Context, query *AdvancedQuery, y
 	c := s.client()
 	q := query.fixed(c.now())
 	q.Size = cmp.Or(q.Size, 1000)
-	incomplete := func(format string, args ...any) error {
-		return failed(ErrServer, http.MethodGet, "/advancedsearch/api/search", "the result is incomplete: "+fmt.Sprintf(format, args...), nil, c.redact)
-	}
+	lost := ""               // What is missing on the first incomplete page.
 	const patience = 3       // pages without a new hit that All tolerates
 	seen := map[string]int{} // Hits, with the last window that held them.
 	inclusive := false       // Whether a window includes the moment at which it ends.
@@ -329,18 +328,20 @@ func (s *AdvancedSearchService) all(ctx context.Context, query *AdvancedQuery, y
 		if had > before {
 			barren = 0
 		}
-		read := q.Offset + len(page.Hits.List)
-		switch {
-		case page.Partial:
-			what := fmt.Sprintf("timed out %v, %d parts of the index failed", page.TimedOut, page.Shards.Failed)
+		if page.Partial && lost == "" {
+			lost = fmt.Sprintf("timed out %v, %d parts of the index failed", page.TimedOut, page.Shards.Failed)
 			if page.Missing != "" {
-				what += fmt.Sprintf(", the probe %q did not respond", page.Missing)
+				lost += fmt.Sprintf(", the probe %q did not respond", page.Missing)
 			}
-			return incomplete("%s", what)
-		case len(page.Hits.List) < q.Size && int64(read) >= page.Hits.Total && int64(skip+had) >= total:
+		}
+		read := q.Offset + len(page.Hits.List)
+		final := len(page.Hits.List) < q.Size && int64(read) >= page.Hits.Total
+		switch {
+		case final && int64(skip+had) >= total && lost == "":
 			return nil
-		case len(page.Hits.List) == 0, barren == patience, len(page.Hits.List) < q.Size && int64(read) >= page.Hits.Total:
-			return incomplete("the appliance returned %d of %d hits", had, total-int64(skip))
+		case final, len(page.Hits.List) == 0, barren == patience:
+			what := cmp.Or(lost, fmt.Sprintf("the appliance returned %d of %d hits", had, total-int64(skip)))
+			return failed(ErrServer, http.MethodGet, "/advancedsearch/api/search", "the result is incomplete: "+what, nil, c.redact)
 		}
 		if q.Offset = read; q.Offset < mostHits {
 			q.Size = min(q.Size, mostHits-q.Offset) // The last page is a short one.

@@ -173,6 +173,10 @@ func TestPartialResultsShow(t *testing.T) {
 		assert.Len(t, got, 3, "its hits come all the same")
 		require.ErrorIs(t, err, darktrace.ErrServer)
 		assert.ErrorContains(t, err, "the result is incomplete: "+text)
+		got, err = ids(t, newClient(t, &recorder{respond: (&index{hits: 12_000, step: 10 * time.Millisecond, partial: member}).respond}), &darktrace.AdvancedQuery{Start: windowStart, End: windowEnd})
+		assert.Len(t, got, 12_000, "those of the pages after an incomplete one, too")
+		require.ErrorIs(t, err, darktrace.ErrServer)
+		assert.ErrorContains(t, err, "the result is incomplete: "+text)
 	}
 }
 
