@@ -615,8 +615,8 @@ func (s *AdvancedSearchService) Graph(ctx context.Context, query *AdvancedQuery,
 			graph.Bars = append(graph.Bars, bars.Buckets...)
 		}
 		graph.Partial = graph.Partial || partial(page.TimedOut, page.Shards, page.Missing)
-		if next = ""; page.Frame.Next > day && page.Frame.Next <= first {
-			day = page.Frame.Next
+		if next = ""; page.Frame.Next > 0 && day < first { // It can be 1 on every page.
+			day = max(day+1, page.Frame.Next)
 			next = path + "/" + strconv.FormatInt(day, 10)
 		}
 	}

@@ -215,42 +215,50 @@ func TestAnEmptyResponseMeansNoHits(t *testing.T) {
 func TestGraphOverMidnight(t *testing.T) {
 	t.Parallel()
 	const day = 24 * 60 * 60 * 1000
-	r := &recorder{respond: func(req *http.Request) (*http.Response, error) {
-		switch page := req.URL.Path[strings.LastIndexByte(req.URL.Path, '/')+1:]; page {
-		case "1":
-			return httpmock.NewStringResponse(200, fmt.Sprintf(`{"aggregations":{"count":{"buckets":[{"key":%d,"doc_count":5}]}},"kibana":{"next":2}}`, 2*day)), nil
-		case "2":
-			return httpmock.NewStringResponse(200, fmt.Sprintf(`{"aggregations":{"count":{"buckets":[{"key":%d,"doc_count":7},{"key":%d,"doc_count":6}]}},"kibana":{"next":2}}`, day-1, day)), nil
-		default:
-			return httpmock.NewStringResponse(200, fmt.Sprintf(`{"aggregations":{"count":{"buckets":[{"key":%d,"doc_count":3}]}},"kibana":{"next":1}}`, 3*day)), nil
+	// A page names the next one, or says only that there is one.
+	for name, next := range map[string][]int{"numbers": {1, 2, 0}, "flags": {1, 1, 0}} {
+		r := &recorder{respond: func(req *http.Request) (*http.Response, error) {
+			switch page := req.URL.Path[strings.LastIndexByte(req.URL.Path, '/')+1:]; page {
+			case "1":
+				return httpmock.NewStringResponse(200, fmt.Sprintf(`{"aggregations":{"count":{"buckets":[{"key":%d,"doc_count":5}]}},"kibana":{"next":%d}}`, 2*day, next[1])), nil
+			case "2":
+				return httpmock.NewStringResponse(200, fmt.Sprintf(`{"aggregations":{"count":{"buckets":[{"key":%d,"doc_count":7},{"key":%d,"doc_count":6}]}},"kibana":{"next":%d}}`, day-1, day, next[2])), nil
+			default:
+				return httpmock.NewStringResponse(200, fmt.Sprintf(`{"aggregations":{"count":{"buckets":[{"key":%d,"doc_count":3}]}},"kibana":{"next":%d}}`, 3*day, next[0])), nil
+			}
+		}}
+		graph, err := newClient(t, r).AdvancedSearch.Graph(t.Context(), &darktrace.AdvancedQuery{Start: windowStart.Add(-72 * time.Hour), End: windowEnd}, darktrace.GraphCount, time.Minute)
+		require.NoError(t, err)
+		var counts []int64
+		for _, bar := range graph.Bars {
+			counts = append(counts, bar.Count)
 		}
-	}}
-	graph, err := newClient(t, r).AdvancedSearch.Graph(t.Context(), &darktrace.AdvancedQuery{Start: windowStart.Add(-72 * time.Hour), End: windowEnd}, darktrace.GraphCount, time.Minute)
-	require.NoError(t, err)
-	var counts []int64
-	for _, bar := range graph.Bars {
-		counts = append(counts, bar.Count)
+		assert.Equal(t, []int64{7, 6, 5, 3}, counts, "%s: oldest first", name)
+		assert.Equal(t, time.Hour, graph.Interval, "raised to what the appliance is made for")
+		assert.False(t, graph.Partial)
+		lines := r.lines()
+		require.Len(t, lines, 3, name)
+		assert.Equal(t, []string{lines[0] + "/1", lines[0] + "/2"}, lines[1:])
 	}
-	assert.Equal(t, []int64{7, 6, 5, 3}, counts, "oldest first")
-	assert.Equal(t, time.Hour, graph.Interval, "raised to what the appliance is made for")
-	assert.False(t, graph.Partial)
-	lines := r.lines()
-	require.Len(t, lines, 3, "a page that names itself as the next ends the graph")
-	assert.Equal(t, []string{lines[0] + "/1", lines[0] + "/2"}, lines[1:])
 }
 
 // TestAGraphEnds at the beginning of its window, although the appliance always names
 // another page.
 func TestAGraphEnds(t *testing.T) {
 	t.Parallel()
-	page := 0
-	r := &recorder{respond: func(*http.Request) (*http.Response, error) {
-		page++
-		return httpmock.NewStringResponse(200, fmt.Sprintf(`{"aggregations":{},"kibana":{"next":%d}}`, page)), nil
-	}}
-	_, err := newClient(t, r).AdvancedSearch.Graph(t.Context(), &darktrace.AdvancedQuery{Start: windowEnd.Add(-72 * time.Hour), End: windowEnd}, darktrace.GraphCount, 0)
-	require.NoError(t, err)
-	assert.Len(t, r.lines(), 6, "the days of the window, and two because of time zones")
+	for _, growing := range []bool{true, false} {
+		page := 1
+		r := &recorder{respond: func(*http.Request) (*http.Response, error) {
+			response := httpmock.NewStringResponse(200, fmt.Sprintf(`{"aggregations":{},"kibana":{"next":%d}}`, page))
+			if growing {
+				page++
+			}
+			return response, nil
+		}}
+		_, err := newClient(t, r).AdvancedSearch.Graph(t.Context(), &darktrace.AdvancedQuery{Start: windowEnd.Add(-72 * time.Hour), End: windowEnd}, darktrace.GraphCount, 0)
+		require.NoError(t, err)
+		assert.Len(t, r.lines(), 6, "the days of the window, and two because of time zones")
+	}
 }
 
 func TestGraphIntervals(t *testing.T) {
