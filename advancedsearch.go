@@ -253,8 +253,7 @@ func (s *AdvancedSearchService) Search(ctx context.Context, query *AdvancedQuery
 	get := len(hash) <= long
 	if !get {
 		result, err = oneOrNone[AdvancedResult](ctx, c, &Request{Method: http.MethodPost, Path: path, Read: true, JSON: map[string]string{"hash": hash}})
-		refusal, ok := errors.AsType[*APIError](err)
-		get = errors.Is(err, ErrEndpoint) || errors.Is(err, ErrNotFound) || ok && refusal.StatusCode == http.StatusMethodNotAllowed
+		get = unknownEndpoint(err)
 	}
 	if get {
 		result, err = oneOrNone[AdvancedResult](ctx, c, &Request{Path: pathOf("advancedsearch", "api", "search", hash)})
@@ -264,6 +263,14 @@ func (s *AdvancedSearchService) Search(ctx context.Context, query *AdvancedQuery
 	}
 	result.Partial = partial(result.TimedOut, result.Shards, result.Missing)
 	return result, nil
+}
+
+// unknownEndpoint reports whether an appliance may have failed with err because
+// it does not have the endpoint.
+func unknownEndpoint(err error) bool {
+	refusal, ok := errors.AsType[*APIError](err)
+	return errors.Is(err, ErrEndpoint) || errors.Is(err, ErrNotFound) || ok && (refusal.StatusCode == http.StatusMethodNotAllowed ||
+		refusal.StatusCode == http.StatusFound && errors.Is(err, ErrLogin) && refusal.Code == "" && !refusal.elsewhere)
 }
 
 // All streams every hit of a query, newest first, however many there are. It

@@ -77,7 +77,7 @@ func (r *reply) classify() error {
 	e := &APIError{
 		Method: r.call.method, Path: r.path(), StatusCode: a.status, Code: r.snippet([]byte(code)), Body: r.snippet(a.body),
 		RetryAfter: retryAfter(r.resp.Header.Get("Retry-After"), date), ClockSkew: skew, Attempts: r.number,
-		kind: kind, date: date, personal: personal,
+		kind: kind, date: date, personal: personal, elsewhere: a.elsewhere(),
 	}
 	// A page proves nothing about a write, and a 303 means that the write was carried
 	// out.
@@ -200,15 +200,14 @@ func (a *response) classifyMasters() (code string, kind error) {
 // classifyRedirect returns the kind of a redirect, by where it leads.
 func (a *response) classifyRedirect(message string) error {
 	_, target, _ := strings.Cut(strings.TrimSpace(string(a.body)), "Redirecting to ")
-	elsewhere, err := url.Parse(a.location)
+	location, err := url.Parse(a.location)
 	leadsTo := func(path string) bool {
-		return strings.HasSuffix(target, path) || err == nil && strings.HasSuffix(elsewhere.Path, path)
+		return strings.HasSuffix(target, path) || err == nil && strings.HasSuffix(location.Path, path)
 	}
-	otherHost := err == nil && elsewhere.Host != "" && !strings.EqualFold(origin(elsewhere), origin(a.asked))
 	switch {
 	case leadsTo("/403"):
 		return ErrPermission
-	case message != "", otherHost, a.toHTTPS():
+	case message != "", a.elsewhere(), a.toHTTPS():
 		return ErrLogin
 	case leadsTo("/login"):
 		return ErrEndpoint
@@ -216,6 +215,12 @@ func (a *response) classifyRedirect(message string) error {
 		return ErrOutcomeUnknown
 	}
 	return ErrLogin
+}
+
+// elsewhere reports whether the response leads to another host.
+func (a *response) elsewhere() bool {
+	location, err := url.Parse(a.location)
+	return err == nil && location.Host != "" && !strings.EqualFold(origin(location), origin(a.asked))
 }
 
 // origin is a URL's host and port.

@@ -102,11 +102,12 @@ type APIError struct {
 	// Attempts counts the requests that were sent, this one included.
 	Attempts int
 
-	kind     error
-	hint     string
-	date     time.Time // the response's Date; zero if it has none
-	personal bool      // the body can hold personal data, and is not quoted
-	unproven bool      // the write may have been carried out
+	kind      error
+	hint      string
+	date      time.Time // the response's Date; zero if it has none
+	personal  bool      // the body can hold personal data, and is not quoted
+	unproven  bool      // the write may have been carried out
+	elsewhere bool      // the response leads to another host
 }
 
 // Error says what was requested, how the appliance responded, and what to do.

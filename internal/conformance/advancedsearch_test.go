@@ -182,17 +182,38 @@ func TestPartialResultsShow(t *testing.T) {
 
 func TestLongQueriesGetThroughToOldAppliances(t *testing.T) {
 	t.Parallel()
-	for _, refusal := range []int{404, 405, 302} {
+	search := func(respond httpmock.Responder) (*recorder, *darktrace.AdvancedResult, error) {
 		r := &recorder{respond: func(req *http.Request) (*http.Response, error) {
 			if req.Method == http.MethodPost {
-				return httpmock.NewStringResponse(refusal, "Found. Redirecting to /login"), nil
+				return respond(req)
 			}
 			return httpmock.NewStringResponse(200, `{"hits":{"total":1}}`), nil
 		}}
 		result, err := newClient(t, r).AdvancedSearch.Search(t.Context(), &darktrace.AdvancedQuery{Search: strings.Repeat("x", 2000)})
-		require.NoError(t, err)
+		return r, result, err
+	}
+	for name, refusal := range map[string]httpmock.Responder{
+		"404":              respond(404, ""),
+		"405":              respond(405, ""),
+		"302 to the login": respond(302, "Found. Redirecting to /login"),
+		"302 to the start": respond(302, "Found. Redirecting to /", "Location", "/"),
+	} {
+		r, result, err := search(refusal)
+		require.NoError(t, err, name)
 		assert.Equal(t, int64(1), result.Hits.Total)
 		assert.Len(t, r.all(), 2)
+	}
+	for name, tt := range map[string]struct {
+		refusal httpmock.Responder
+		kind    error
+	}{
+		"302 to another host": {respond(302, "", "Location", "https://sso.example.net/"), darktrace.ErrLogin},
+		"302 with a message":  {respond(302, `{"error":"Please login again"}`), darktrace.ErrLogin},
+		"302 to /403":         {respond(302, "", "Location", "/403"), darktrace.ErrPermission},
+	} {
+		r, _, err := search(tt.refusal)
+		require.ErrorIs(t, err, tt.kind, name)
+		assert.Len(t, r.all(), 1, name)
 	}
 	// A search is a read although it is a POST: its outcome is never unknown.
 	_, err := newClient(t, responding(503, "")).AdvancedSearch.Search(t.Context(), &darktrace.AdvancedQuery{Search: strings.Repeat("x", 2000)})
