@@ -66,11 +66,14 @@ type PCAPRequest struct {
 	// Protocol is "tcp" or "udp", which needs IP2 and Port2; empty means both.
 	Protocol string
 	// Start and End bound the traffic, at most 30 minutes apart. Both are
-	// required. They are sent in whole seconds, End rounded up.
+	// required. They are sent in whole seconds, End rounded up unless that
+	// would be more than 30 minutes.
 	Start time.Time
 	// End is the end of the traffic; see Start.
 	End time.Time
 }
+
+const longestCapture = 30 * time.Minute
 
 func (r *PCAPRequest) check() error {
 	switch {
@@ -90,7 +93,7 @@ func (r *PCAPRequest) check() error {
 		return argument("Start", "and End are both required")
 	case !r.Start.Before(r.End):
 		return argument("Start", "(%v) is not before End (%v)", r.Start.UTC().Format(time.RFC3339), r.End.UTC().Format(time.RFC3339))
-	case ceilSeconds(r.End)-r.Start.Unix() > 30*60:
+	case r.End.Sub(r.Start) > longestCapture:
 		return argument("End", "is more than 30 minutes after Start")
 	}
 	return nil
@@ -112,6 +115,8 @@ func (s *PCAPService) Create(ctx context.Context, request *PCAPRequest) (*PCAP, 
 	if err := request.check(); err != nil {
 		return nil, err
 	}
+	start := request.Start.Unix()
+	end := min(ceilSeconds(request.End), start+int64(longestCapture/time.Second))
 	return post[PCAP](ctx, s.client(), &Request{Method: http.MethodPost, Path: "/pcaps", JSON: struct {
 		IP1      string `json:"ip1"`
 		IP2      string `json:"ip2,omitzero"`
@@ -120,7 +125,7 @@ func (s *PCAPService) Create(ctx context.Context, request *PCAPRequest) (*PCAP, 
 		Start    int64  `json:"start"`
 		End      int64  `json:"end"`
 		Protocol string `json:"protocol,omitzero"`
-	}{request.IP1, request.IP2, request.Port1, request.Port2, request.Start.Unix(), ceilSeconds(request.End), request.Protocol}})
+	}{request.IP1, request.IP2, request.Port1, request.Port2, start, end, request.Protocol}})
 }
 
 // Wait lists a capture until it is finished, every 2 seconds at first and

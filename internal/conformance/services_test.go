@@ -167,6 +167,10 @@ func serviceCalls() []serviceCall {
 			return c.PCAPs.Create(ctx, &darktrace.PCAPRequest{IP1: "192.0.2.14", Start: windowStart, End: windowEnd.Add(-time.Millisecond)})
 		}, []string{`POST /pcaps {"ip1":"192.0.2.14","start":1767342000,"end":1767342900}`}},
 		{"PCAPs.Create", "Create PCAPs", `{"tmqid":1,"state":"pending"}`, func(ctx context.Context, c *darktrace.Client) (any, error) {
+			end := windowEnd.Add(600 * time.Millisecond) // Exactly 30 minutes, in the middle of a second.
+			return c.PCAPs.Create(ctx, &darktrace.PCAPRequest{IP1: "192.0.2.14", Start: end.Add(-30 * time.Minute), End: end})
+		}, []string{`POST /pcaps {"ip1":"192.0.2.14","start":1767341100,"end":1767342900}`}},
+		{"PCAPs.Create", "Create PCAPs", `{"tmqid":1,"state":"pending"}`, func(ctx context.Context, c *darktrace.Client) (any, error) {
 			return c.PCAPs.Create(ctx, &darktrace.PCAPRequest{IP1: "192.0.2.14", Port1: 50123, IP2: "203.0.113.9", Port2: 443, Protocol: "tcp", Start: windowStart, End: windowEnd})
 		}, []string{`POST /pcaps {"ip1":"192.0.2.14","ip2":"203.0.113.9","port1":50123,"port2":443,"start":1767342000,"end":1767342900,"protocol":"tcp"}`}},
 		{"PCAPs.Download", "Download PCAPs", "\xd4\xc3\xb2\xa1", func(ctx context.Context, c *darktrace.Client) (any, error) {
