@@ -360,7 +360,7 @@ func isWord(text string) bool {
 // carried out: it is empty, or a word.
 func succeeded(body []byte) bool {
 	switch string(bytes.TrimSpace(body)) {
-	case "", "null", "true", "OK", `"OK"`, "SUCCESS", `"SUCCESS"`:
+	case "", "true", "OK", `"OK"`, "SUCCESS", `"SUCCESS"`:
 		return true
 	}
 	return false
