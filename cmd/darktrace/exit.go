@@ -15,7 +15,7 @@ var exits = []struct {
 	meaning string
 	kinds   []error
 }{
-	{2, "wrong verb, flag, argument or environment: nothing was sent", []error{errUsage, darktrace.ErrArgument}},
+	{2, "wrong verb, flag, argument or environment: nothing was changed", []error{errUsage, darktrace.ErrArgument}},
 	{3, "a write may or may not have been carried out, or reading back does not show it: check before you repeat it", []error{darktrace.ErrOutcomeUnknown, darktrace.ErrNotStored}},
 	{4, "tokens, clock or login rejected", []error{darktrace.ErrSignature, darktrace.ErrDate, darktrace.ErrLogin}},
 	{5, "the token's user lacks a permission", []error{darktrace.ErrPermission}},
