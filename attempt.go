@@ -192,7 +192,7 @@ func (r *reply) cause(err error) error {
 		return cause
 	}
 	// Our error has the method and the URL already, which url.Error adds.
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok && !unparsed(err) {
 		return wrapped.Err
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -294,10 +295,13 @@ func setting(name string, orFile bool) (string, error) {
 	}
 	data, err := os.ReadFile(file) //nolint:gosec // The path is the caller's configuration.
 	if err != nil {
-		return "", argument(name+"_FILE", "can't be read: %v", err)
+		if at, ok := errors.AsType[*fs.PathError](err); ok { // The path may be the token itself.
+			err = at.Err
+		}
+		return "", argument(name+"_FILE", "names a file that can't be read: %v", err)
 	}
 	if value = strings.TrimRight(string(data), "\r\n"); value == "" {
-		return "", argument(name+"_FILE", "names an empty file: %s", file)
+		return "", argument(name+"_FILE", "names an empty file")
 	}
 	return value, nil
 }

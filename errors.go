@@ -195,7 +195,10 @@ func failed(kind error, method, path, what string, cause error, redact func(stri
 		return newCallError(text, kind)
 	}
 	said := shorten(printable(redact(netHTTP.Replace(unnamed(cause)))), 4*snippetSize)
-	if redact(cause.Error()) != cause.Error() {
+	if unparsed(cause) {
+		said = "a URL can't be parsed"
+	}
+	if unparsed(cause) || redact(cause.Error()) != cause.Error() {
 		quoting := cause
 		cause = &unquotable{said, func(target error) bool { return errors.Is(quoting, target) }}
 	}
@@ -203,6 +206,13 @@ func failed(kind error, method, path, what string, cause error, redact func(stri
 		return newCallError(endedText(method, path, what, said), kind, cause)
 	}
 	return newCallError(text+": "+said, kind, cause)
+}
+
+// unparsed reports whether an error is about a URL that can't be parsed. Its text may
+// quote a password.
+func unparsed(err error) bool {
+	wrapped, ok := errors.AsType[*url.Error](err)
+	return ok && (wrapped.Op == "parse" || unparsed(wrapped.Err))
 }
 
 // netHTTP removes what net/http says about itself.
@@ -450,6 +460,8 @@ func connectionAdvice(err error, scheme string) (advice string, permanent bool) 
 		return "the port does not speak TLS; check the port and whether a proxy is in between, and begin the base URL with http:// if you mean it", true
 	case isA[*proxyRefusal](err):
 		return "the proxy refused to connect to the appliance", true
+	case unparsed(err):
+		return "check the URL of the proxy, and that its special characters are escaped", true
 	case isA[*net.DNSError](err):
 		return "the name can't be resolved; check the base URL", false
 	}

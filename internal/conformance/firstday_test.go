@@ -180,6 +180,9 @@ func TestFirstDay(t *testing.T) { //nolint:paralleltest // It sets environment v
 		{"a missing permission", ping(plainly(t, 403, `{"error":"Forbidden"}`)), got + `403 Forbidden (Forbidden): permission missing: the token's user needs the permission "Visualizer"`},
 		{"a proxy that wants a password", ping(plainly(t, 407, "")), got + "407 Proxy Authentication Required: login required: the proxy requires a user name and a password: put them into its URL, see WithProxy"},
 		{"a proxy that wants a password to connect", proxied("HTTP/1.1 407 Proxy \x1b[31mAuthentication\r\n\r\n"), got + `login required: the proxy requires a user name and a password: put them into its URL, see WithProxy: the proxy's response to CONNECT is 407 Proxy [31mAuthentication`},
+		{"a proxy's password with a special character", ping("https://appliance.example.com", darktrace.WithProxy(func(*http.Request) (*url.URL, error) {
+			return url.Parse("http://user:Secret#1@proxy.example.com:3128")
+		})), failed + "check the URL of the proxy, and that its special characters are escaped: a URL can't be parsed"},
 		{"a proxy that refuses to connect", proxied("HTTP/1.1 403 Forbidden\r\n\r\n"), failed + "the proxy refused to connect to the appliance: the proxy's response to CONNECT is 403 Forbidden"},
 		{"a captive portal", ping(plainly(t, 511, "<html>Sign in</html>")), got + "511 Network Authentication Required: server error: try again later; the network requires a sign-in before requests can reach the appliance"},
 		{"nobody listens", ping("http://127.0.0.1:1"), failed + "check the base URL, and whether a proxy is required: dial tcp ADDRESS: connect: connection refused"},
@@ -191,7 +194,9 @@ func TestFirstDay(t *testing.T) { //nolint:paralleltest // It sets environment v
 		{"a setting that is no URL", env("URL", "ftp://a.example.com", "PUBLIC_TOKEN", publicToken, "PRIVATE_TOKEN", privateToken), wrongs + `DARKTRACE_URL has the scheme "ftp"; it must be http or https`},
 		{"a token copied with a blank", env("URL", "a.example.com", "PUBLIC_TOKEN", publicToken+" ", "PRIVATE_TOKEN", privateToken), wrongs + "DARKTRACE_PUBLIC_TOKEN has white space at position 31; remove it"},
 		{"a file of certificates that is not there", env("URL", "a.example.com", "PUBLIC_TOKEN", publicToken, "PRIVATE_TOKEN", privateToken, "CA_FILE", "/no/such/file"), wrongs + "DARKTRACE_CA_FILE can't be read: open /no/such/file: no such file or directory"},
-		{"a file of tokens that is not there", env("URL", "a.example.com", "PUBLIC_TOKEN_FILE", "/no/such/file", "PRIVATE_TOKEN", privateToken), wrongs + "DARKTRACE_PUBLIC_TOKEN_FILE can't be read: open /no/such/file: no such file or directory"},
+		{"a file of tokens that is not there", env("URL", "a.example.com", "PUBLIC_TOKEN_FILE", "/no/such/file", "PRIVATE_TOKEN", privateToken), wrongs + "DARKTRACE_PUBLIC_TOKEN_FILE names a file that can't be read: no such file or directory"},
+		{"a token in place of its file", env("URL", "a.example.com", "PUBLIC_TOKEN", publicToken, "PRIVATE_TOKEN_FILE", privateToken), wrongs + "DARKTRACE_PRIVATE_TOKEN_FILE names a file that can't be read: no such file or directory"},
+		{"a file of tokens that is empty", env("URL", "a.example.com", "PUBLIC_TOKEN_FILE", os.DevNull, "PRIVATE_TOKEN", privateToken), wrongs + "DARKTRACE_PUBLIC_TOKEN_FILE names an empty file"},
 		{"a token and a file of it", env("URL", "a.example.com", "PUBLIC_TOKEN", publicToken, "PUBLIC_TOKEN_FILE", file, "PRIVATE_TOKEN", privateToken), wrongs + "DARKTRACE_PUBLIC_TOKEN and DARKTRACE_PUBLIC_TOKEN_FILE are both set in the environment; set only one"},
 		{"a switch that is neither", env("URL", "a.example.com", "PUBLIC_TOKEN", publicToken, "PRIVATE_TOKEN", privateToken, "INSECURE", "maybe"), wrongs + `DARKTRACE_INSECURE is "maybe"; it must be true or false`},
 		{"a token that is a placeholder", tokens("public", privateToken), wrongs + "public token has 6 characters, which is too short for a token"},

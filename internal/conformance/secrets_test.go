@@ -240,18 +240,34 @@ func TestCredentialsInURLsAreNotShown(t *testing.T) { //nolint:paralleltest // I
 	assert.Contains(t, log.String(), "http is not encrypted")
 	assert.NotContains(t, log.String(), "canary")
 
-	for _, proxy := range []string{"http://canary-user:canary%zzpassword@proxy.example.com", "http://canary-user:canary-password@127.0.0.1:1"} {
-		client, err := darktrace.NewClient(baseURL, newAuth(t), darktrace.WithRetryPolicy(darktrace.RetryPolicy{}),
-			darktrace.WithProxy(func(*http.Request) (*url.URL, error) {
-				u, err := url.Parse(proxy)
-				if err != nil {
-					return nil, fmt.Errorf("invalid proxy address %q: %w", proxy, err) // As http.ProxyFromEnvironment has it.
-				}
-				return u, nil
-			}))
-		require.NoError(t, err)
-		err = client.Ping(t.Context())
-		require.ErrorIs(t, err, darktrace.ErrConnection)
-		assert.NotContains(t, shown(t, err), "canary", "%v", err)
+	for _, proxy := range []string{
+		"http://canary-user:canary%zzpassword@proxy.example.com", "http://canary-user:canary-password#1@proxy.example.com:3128",
+		"http://canary-user:canary-password@127.0.0.1:1",
+	} {
+		for _, wrap := range []func(error) error{
+			func(err error) error { return err },
+			func(err error) error { return fmt.Errorf("invalid proxy address %q: %w", proxy, err) }, // As http.ProxyFromEnvironment has it.
+			func(err error) error { return &url.Error{Op: "Get", URL: baseURL, Err: err} },
+		} {
+			client, err := darktrace.NewClient(baseURL, newAuth(t), darktrace.WithRetryPolicy(darktrace.RetryPolicy{}),
+				darktrace.WithProxy(func(*http.Request) (*url.URL, error) {
+					u, err := url.Parse(proxy)
+					if err != nil {
+						return nil, wrap(err)
+					}
+					return u, nil
+				}))
+			require.NoError(t, err)
+			err = client.Ping(t.Context())
+			require.ErrorIs(t, err, darktrace.ErrConnection)
+			assert.NotContains(t, shown(t, err), "canary", "%v", err)
+		}
 	}
+
+	_, unparsed := url.Parse("https://canary-user:canary-password#1@signing.example.com:8443")
+	client, err := darktrace.NewClient(baseURL, darktrace.AuthenticatorFunc(func(*http.Request, []byte) error { return unparsed }))
+	require.NoError(t, err)
+	err = client.Ping(t.Context())
+	require.ErrorContains(t, err, "authentication failed: a URL can't be parsed")
+	assert.NotContains(t, shown(t, err), "canary")
 }
