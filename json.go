@@ -84,7 +84,7 @@ func unmarshalNumber[T any](data []byte, v *T, read func(*T, *wire.Cursor) wire.
 	var c wire.Cursor
 	c.On(data)
 	if read(v, &c) == wire.Unfit {
-		return fmt.Errorf("decoding %T: expected a number, not %.20s", *v, data)
+		return fmt.Errorf("decoding %T: expected a number", *v)
 	}
 	return nil
 }

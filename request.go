@@ -51,7 +51,8 @@ type Request struct {
 //
 // out says what to do with the response:
 //
-//   - A pointer gets the decoded JSON, as with encoding/json.
+//   - A pointer gets the decoded JSON, as with encoding/json. If that fails, the
+//     text of the error quotes no value; errors.As finds the decoder's error.
 //   - A *[]byte gets the body unchanged.
 //   - An io.Writer gets the body as it arrives, once its beginning has shown
 //     that it is neither an error nor a login page. If writing fails, Do
@@ -108,10 +109,24 @@ func (c *core) do(ctx context.Context, r *Request, out any) (err error) {
 		}
 	default:
 		if err := json.Unmarshal(reply.data, out); err != nil {
-			return reply.undecoded(err)
+			return reply.undecoded(unquoted(err))
 		}
 	}
 	return nil
+}
+
+// unquoted returns an error of encoding/json whose text leaves out the value that
+// does not fit: it may be personal data.
+func unquoted(err error) error {
+	text := "a value can't be decoded into its type"
+	if typed, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		named := *typed
+		named.Value, _, _ = strings.Cut(typed.Value, " ") // Its JSON type, without the number.
+		text = named.Error()
+	} else if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		text = syntax.Error()
+	}
+	return &restated{text, err}
 }
 
 var errEmpty = errors.New("it is empty")

@@ -3,10 +3,12 @@ package conformance_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -102,6 +104,38 @@ func TestDoDecodes(t *testing.T) {
 	err = newClient(t, responding(200, "{}")).Do(t.Context(), post, new(int))
 	require.ErrorIs(t, err, darktrace.ErrOutcomeUnknown)
 	require.ErrorContains(t, err, "response not understood: cannot unmarshal object into Go value of type int")
+}
+
+// TestDoQuotesNoValue decodes into types that the values do not fit.
+func TestDoQuotesNoValue(t *testing.T) {
+	t.Parallel()
+	const words, wrong = "Alice Smith <alice@example.com>", "a value can't be decoded into its type"
+	text, number := fmt.Sprintf(`{"Subject":%q}`, words), `{"Subject":4915112345678}`
+	for _, test := range []struct {
+		body string
+		out  any
+		want string
+	}{
+		{text, new(struct{ Subject time.Time }), wrong},
+		{text, new(struct{ Subject darktrace.Millis }), wrong},
+		{text, new(struct {
+			Subject int `json:",string"`
+		}), wrong},
+		{text, new(struct{ Subject int }), "cannot unmarshal string into Go struct field .Subject of type int"},
+		{number, new(struct{ Subject int8 }), "cannot unmarshal number into Go struct field .Subject of type int8"},
+		{fmt.Sprintf(`{%q:1}`, words), new(map[int]int), "cannot unmarshal number into Go value of type int"},
+		{text[:len(text)-1], new(any), "unexpected end of JSON input"},
+	} {
+		err := newClient(t, responding(200, test.body)).Do(t.Context(), &darktrace.Request{Path: "/agemail/emails/1"}, test.out)
+		require.ErrorIs(t, err, darktrace.ErrDecode)
+		assert.EqualError(t, err, "darktrace: GET /agemail/emails/1: response not understood: "+test.want)
+		assert.NotContains(t, shown(t, err), "Alice")
+		assert.NotContains(t, shown(t, err), "4915112345678")
+	}
+	err := newClient(t, responding(200, text)).Do(t.Context(), &darktrace.Request{Path: "/a"}, new(struct{ Subject time.Time }))
+	var cause *time.ParseError
+	require.ErrorAs(t, err, &cause)
+	assert.Contains(t, cause.Value, "Alice")
 }
 
 type failingWriter struct{ err error }
