@@ -268,7 +268,7 @@ func (s *EmailService) Download(ctx context.Context, uuid string, w io.Writer) e
 	if err := checkID("uuid", uuid); err != nil {
 		return err
 	}
-	if w == nil {
+	if isNil(w) {
 		return argument("w", "is nil")
 	}
 	return s.client().do(ctx, &Request{Path: s.path("emails", uuid, "download"), Header: http.Header{"Accept": {"*/*"}}}, struct{ io.Writer }{w})

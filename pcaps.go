@@ -175,7 +175,7 @@ func (s *PCAPService) Download(ctx context.Context, capture *PCAP, w io.Writer) 
 	if capture == nil {
 		return argument("capture", "is nil")
 	}
-	if w == nil {
+	if isNil(w) {
 		return argument("w", "is nil")
 	}
 	name := strings.TrimPrefix(capture.Filename, "/tm/")

@@ -67,13 +67,12 @@ func (c *core) do(ctx context.Context, r *Request, out any) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, k.stream = out.(io.Writer); !k.stream && out != nil {
-		switch v := reflect.ValueOf(out); {
-		case v.Kind() != reflect.Pointer:
-			return argument("out", "has the type %T; it must be a pointer, an io.Writer or nil", out)
-		case v.IsNil():
-			return argument("out", "is a nil pointer of the type %T", out)
-		}
+	_, k.stream = out.(io.Writer)
+	switch {
+	case out != nil && isNil(out):
+		return argument("out", "is a nil pointer of the type %T", out)
+	case !k.stream && out != nil && reflect.ValueOf(out).Kind() != reflect.Pointer:
+		return argument("out", "has the type %T; it must be a pointer, an io.Writer or nil", out)
 	}
 	_, bytewise := out.(*[]byte)
 	k.raw = k.stream || bytewise
@@ -113,6 +112,12 @@ func (c *core) do(ctx context.Context, r *Request, out any) (err error) {
 		}
 	}
 	return nil
+}
+
+// isNil reports whether v is nil, or a nil pointer of any type.
+func isNil(v any) bool {
+	value := reflect.ValueOf(v)
+	return v == nil || value.Kind() == reflect.Pointer && value.IsNil()
 }
 
 // unquoted returns an error of encoding/json whose text leaves out the value that

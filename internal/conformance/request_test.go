@@ -138,6 +138,20 @@ func TestDoQuotesNoValue(t *testing.T) {
 	assert.Contains(t, cause.Value, "Alice")
 }
 
+func TestNilWritersAreRefused(t *testing.T) {
+	t.Parallel()
+	r := responding(200, "{}")
+	client := newClient(t, r)
+	var out *bytes.Buffer
+	err := client.Do(t.Context(), &darktrace.Request{Method: "POST", Path: "/tags"}, out)
+	require.EqualError(t, err, "darktrace: invalid argument: out is a nil pointer of the type *bytes.Buffer")
+	err = client.Do(t.Context(), &darktrace.Request{Method: "POST", Path: "/tags"}, (*int)(nil))
+	require.EqualError(t, err, "darktrace: invalid argument: out is a nil pointer of the type *int")
+	require.EqualError(t, client.Email.Download(t.Context(), "7E1D0A44.1", out), "darktrace: invalid argument: w is nil")
+	require.EqualError(t, client.PCAPs.Download(t.Context(), &darktrace.PCAP{Filename: "a.pcap"}, out), "darktrace: invalid argument: w is nil")
+	assert.Empty(t, r.all(), "something was sent")
+}
+
 type failingWriter struct{ err error }
 
 func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
