@@ -43,6 +43,7 @@ type reply struct {
 	limit  atomic.Int64 // the duration that timer stands for
 	left   int64        // bytes that may still be read
 	size   int64        // bytes read
+	ended  bool         // reading has come to the end
 	err    error        // why reading failed, classified
 	closed bool
 
@@ -232,6 +233,7 @@ func (r *reply) readBody(p []byte) (int, error) {
 	}
 	r.size += int64(n)
 	r.left -= int64(n)
+	r.ended = err == io.EOF //nolint:errorlint // Readers return it bare.
 	switch {
 	case r.left < 0:
 		return 0, r.broken(ErrTooLarge, "see WithMaxResponseSize", nil)
@@ -281,14 +283,11 @@ func (r *reply) readAll() error {
 // readBeginning reads until data holds n bytes or the response ends. For a
 // stream it stops as soon as enough returns true.
 func (r *reply) readBeginning(n int, enough func([]byte) bool) error {
-	r.data = slices.Grow(r.data, n)
-	for len(r.data) < n && !enough(r.data) {
+	for len(r.data) < n && !r.ended && !enough(r.data) {
+		r.data = slices.Grow(r.data, n-len(r.data))
 		m, err := r.readBody(r.data[len(r.data):n])
 		r.data = r.data[:len(r.data)+m]
-		if err == io.EOF { //nolint:errorlint // Readers return it bare.
-			return nil
-		}
-		if err != nil {
+		if err != nil && !r.ended {
 			return err
 		}
 	}

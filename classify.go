@@ -98,8 +98,10 @@ func (r *reply) readSuccess() error {
 		text := bytes.TrimPrefix(data, byteOrderMark)
 		return len(bytes.TrimSpace(text)) > 0 && !bytes.HasPrefix(byteOrderMark, text)
 	}
-	if err := r.readBeginning(snippetSize, begun); err != nil {
-		return err
+	for _, n := range []int{snippetSize, envelopeSize} { // It may begin with much white space.
+		if err := r.readBeginning(n, begun); err != nil {
+			return err
+		}
 	}
 	if firstByte(bytes.TrimPrefix(r.data, byteOrderMark)) != '{' {
 		return nil

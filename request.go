@@ -84,7 +84,7 @@ func (c *core) do(ctx context.Context, r *Request, out any) (err error) {
 		reply.done(err)
 		reply.finish(reply.err)
 	}()
-	if len(bytes.TrimSpace(reply.data)) == 0 {
+	if len(bytes.TrimSpace(reply.data)) == 0 && reply.ended {
 		if k.write() || k.read || out == nil {
 			return nil
 		}

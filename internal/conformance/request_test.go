@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,6 +138,30 @@ func TestDoQuotesNoValue(t *testing.T) {
 	var cause *time.ParseError
 	require.ErrorAs(t, err, &cause)
 	assert.Contains(t, cause.Value, "Alice")
+}
+
+// TestDoOfABodyThatBeginsBlank: some gateways send white space to keep a connection
+// open.
+func TestDoOfABodyThatBeginsBlank(t *testing.T) {
+	t.Parallel()
+	blank := strings.Repeat(" \n", 300)
+	long := strings.Repeat(blank, 10) + `{"a":1}`
+	write := &darktrace.Request{Path: "/a", Method: "POST"}
+	for _, r := range []*darktrace.Request{{Path: "/a"}, {Path: "/a", Method: "POST", Read: true}, write} {
+		for _, body := range []string{blank + `{"a":1}`, long} {
+			if r == write && body == long {
+				continue
+			}
+			var b bytes.Buffer
+			require.NoError(t, newClient(t, responding(200, body)).Do(t.Context(), r, &b))
+			assert.Equal(t, body, b.String())
+		}
+		var b bytes.Buffer
+		require.ErrorIs(t, newClient(t, responding(200, blank+htmlPage)).Do(t.Context(), r, &b), darktrace.ErrLogin)
+		require.ErrorIs(t, newClient(t, responding(200, blank+`{"error":"no data for you"}`)).Do(t.Context(), r, &b), darktrace.ErrRejected)
+		assert.Empty(t, b.String())
+	}
+	require.ErrorIs(t, newClient(t, responding(200, blank)).Do(t.Context(), &darktrace.Request{Path: "/a"}, io.Discard), darktrace.ErrDecode)
 }
 
 func TestNilWritersAreRefused(t *testing.T) {
