@@ -103,7 +103,7 @@ func (r *reply) readSuccess() error {
 			return err
 		}
 	}
-	if firstByte(bytes.TrimPrefix(r.data, byteOrderMark)) != '{' {
+	if firstByte(bytes.TrimPrefix(r.data, byteOrderMark)) != '{' && !r.call.write() {
 		return nil
 	}
 	return r.readBeginning(envelopeSize, func([]byte) bool { return false })

@@ -59,7 +59,9 @@ type Request struct {
 //     returns that error, wrapped.
 //   - nil drops the body.
 //
-// If a read gets an empty response, Do returns ErrDecode, unless out is nil.
+// If a read gets an empty response, Do returns ErrDecode, unless out is nil. If a
+// write gets a response that is neither empty nor a JSON object or list, Do
+// returns ErrOutcomeUnknown, and of the kinds of out only a *[]byte gets it.
 func (c *Client) Do(ctx context.Context, r *Request, out any) error { return c.core().do(ctx, r, out) }
 
 func (c *core) do(ctx context.Context, r *Request, out any) (err error) {
@@ -90,13 +92,14 @@ func (c *core) do(ctx context.Context, r *Request, out any) (err error) {
 		}
 		return reply.undecoded(errEmpty)
 	}
+	if data, ok := out.(*[]byte); ok {
+		*data = reply.data
+	}
+	if k.write() && !confirms(reply.data, reply.ended) {
+		return reply.undecoded(errors.New("it is not a JSON object"))
+	}
 	switch out := out.(type) {
-	case nil:
-		if first := firstByte(reply.data); k.write() && !succeeded(reply.data) && (first != '{' && first != '[' || !json.Valid(reply.data)) {
-			return reply.undecoded(errors.New("it is not a JSON object"))
-		}
-	case *[]byte:
-		*out = reply.data
+	case nil, *[]byte:
 	case io.Writer:
 		// An error of reading is in reply.err; any other error is the writer's.
 		_, err := io.Copy(out, reply)
@@ -118,6 +121,14 @@ func (c *core) do(ctx context.Context, r *Request, out any) (err error) {
 func isNil(v any) bool {
 	value := reflect.ValueOf(v)
 	return v == nil || value.Kind() == reflect.Pointer && value.IsNil()
+}
+
+// confirms reports whether the response to a write may be the appliance's, which is
+// an object or a list. Of a response that is not complete it checks the beginning.
+func confirms(body []byte, complete bool) bool {
+	body = bytes.TrimPrefix(body, byteOrderMark)
+	first := firstByte(body)
+	return complete && succeeded(body) || (first == '{' || first == '[') && (!complete || json.Valid(body))
 }
 
 // unquoted returns an error of encoding/json whose text leaves out the value that

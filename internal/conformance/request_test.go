@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -140,6 +141,38 @@ func TestDoQuotesNoValue(t *testing.T) {
 	assert.Contains(t, cause.Value, "Alice")
 }
 
+// TestDoOfAWriteNeedsAResponseOfTheAppliance takes nothing else for a success,
+// whatever happens to the response.
+func TestDoOfAWriteNeedsAResponseOfTheAppliance(t *testing.T) {
+	t.Parallel()
+	post := &darktrace.Request{Method: "POST", Path: "/tags", JSON: map[string]string{"name": "Lab"}}
+	blank := strings.Repeat(" ", 600)
+	for body, done := range map[string]bool{
+		``: true, ` `: true, `{}`: true, `{"tid":57}`: true, `[{"tid":57}]`: true, "\xef\xbb\xbf{}": true, blank + `{"tid":57}`: true,
+		`queued`: false, `Bad Gateway`: false, `"failed"`: false, `false`: false, `57`: false, `null`: false,
+		`{"tid":57`: false, `[]`: false, `["failed"]`: false, blank + `queued`: false,
+	} {
+		var data []byte
+		var decoded any
+		for name, out := range map[string]any{"nil": nil, "bytes": &data, "writer": new(bytes.Buffer), "pointer": &decoded} {
+			slow := &recorder{respond: func(*http.Request) (*http.Response, error) { // One byte at a time.
+				return &http.Response{StatusCode: 200, Body: io.NopCloser(iotest.OneByteReader(strings.NewReader(body)))}, nil
+			}}
+			for _, r := range []*recorder{responding(200, body), slow} {
+				err := newClient(t, r).Do(t.Context(), post, out)
+				if done {
+					require.NoError(t, err, "%s, %q", name, body)
+				} else {
+					require.ErrorIs(t, err, darktrace.ErrOutcomeUnknown, "%s, %q", name, body)
+				}
+			}
+		}
+		if body == "queued" {
+			assert.Equal(t, body, string(data), "the caller may know what it means")
+		}
+	}
+}
+
 // TestDoOfABodyThatBeginsBlank: some gateways send white space to keep a connection
 // open.
 func TestDoOfABodyThatBeginsBlank(t *testing.T) {
@@ -162,6 +195,7 @@ func TestDoOfABodyThatBeginsBlank(t *testing.T) {
 		assert.Empty(t, b.String())
 	}
 	require.ErrorIs(t, newClient(t, responding(200, blank)).Do(t.Context(), &darktrace.Request{Path: "/a"}, io.Discard), darktrace.ErrDecode)
+	require.ErrorIs(t, newClient(t, responding(200, long)).Do(t.Context(), write, io.Discard), darktrace.ErrOutcomeUnknown, "its beginning says nothing")
 }
 
 func TestNilWritersAreRefused(t *testing.T) {
