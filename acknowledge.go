@@ -1,7 +1,6 @@
 package darktrace
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -215,7 +214,7 @@ func (s *AIAnalystService) AcknowledgeVerified(ctx context.Context, eventIDs ...
 		delete(written.Failed, id)
 		err := s.Acknowledge(ctx, id)
 		if single, ok := errors.AsType[*BatchError](err); ok {
-			err = cmp.Or(single.Failed[id], single.Unknown[id])
+			err = single.of(id)
 		}
 		written.add([]string{id}, err)
 		if err != nil && (ctx.Err() != nil || !onlyThese(err)) {

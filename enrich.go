@@ -208,7 +208,7 @@ func (e *enrichment) miss(part ContextPart, id string, err error) {
 	e.missing.Lock()
 	defer e.missing.Unlock()
 	missing := &e.result.Missing
-	i := slices.IndexFunc(*missing, func(m MissingPart) bool { return m.Part == part && m.Err == err }) //nolint:errorlint // The very same error.
+	i := slices.IndexFunc(*missing, func(m MissingPart) bool { return m.Part == part && same(m.Err, err) })
 	if i < 0 {
 		i = len(*missing)
 		*missing = append(*missing, MissingPart{Part: part, Err: err})

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -295,7 +296,7 @@ type BatchError struct {
 func (e *BatchError) Error() string {
 	text := "darktrace: " + e.action
 	for _, id := range e.order {
-		err := cmp.Or(e.Failed[id], e.Unknown[id])
+		err := e.of(id)
 		if err == nil {
 			continue
 		}
@@ -316,10 +317,7 @@ func (e *BatchError) Results() iter.Seq2[string, error] {
 			notSent[id] = true
 		}
 		for _, id := range e.order {
-			err := e.Failed[id]
-			if err == nil {
-				err = e.Unknown[id]
-			}
+			err := e.of(id)
 			if notSent[id] {
 				err = newCallError("darktrace: "+e.action+": not sent, because an earlier request failed", ErrConnection)
 			}
@@ -330,20 +328,26 @@ func (e *BatchError) Results() iter.Seq2[string, error] {
 	}
 }
 
+// of returns the error of a failed or unknown id; nil if there is none.
+func (e *BatchError) of(id string) error { return cmp.Or(e.Failed[id], e.Unknown[id]) }
+
 // Unwrap returns the errors of the failed and unknown ids, in the order of the
 // arguments, each error once.
 func (e *BatchError) Unwrap() []error {
 	var errs []error
 	for _, id := range e.order {
-		err := e.Failed[id]
-		if err == nil {
-			err = e.Unknown[id]
-		}
-		if err != nil && !slices.Contains(errs, err) {
+		err := e.of(id)
+		if err != nil && !slices.ContainsFunc(errs, func(other error) bool { return same(err, other) }) {
 			errs = append(errs, err)
 		}
 	}
 	return errs
+}
+
+// same reports whether two errors are the very same one. Go can't compare every
+// error of a caller.
+func same(a, b error) bool {
+	return reflect.ValueOf(a).Comparable() && a == b //nolint:errorlint // The very same error.
 }
 
 // hints holds advice for each kind of error.

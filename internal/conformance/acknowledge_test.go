@@ -141,6 +141,28 @@ func TestBatchTellsWhatBecameOfEachID(t *testing.T) {
 	}
 }
 
+// uncomparable is an error of a caller that Go can't compare with another one.
+type uncomparable struct{ fields []string }
+
+func (uncomparable) Error() string        { return "no credentials" }
+func (uncomparable) Is(target error) bool { return target == darktrace.ErrArgument }
+
+func TestErrorsOfCallersThatCanNotBeCompared(t *testing.T) {
+	t.Parallel()
+	client, err := darktrace.NewClient(baseURL, darktrace.AuthenticatorFunc(func(*http.Request, []byte) error { return uncomparable{} }))
+	require.NoError(t, err)
+	err = client.AIAnalyst.AcknowledgeVerified(t.Context(), id1, id2)
+	assert.ErrorIs(t, err, darktrace.ErrArgument)
+	err = client.ModelBreaches.Acknowledge(t.Context(), 7, 8)
+	var batch *darktrace.BatchError
+	require.ErrorAs(t, err, &batch)
+	assert.Len(t, batch.Unwrap(), 1)
+	event := &darktrace.IncidentEvent{ID: id1, RelatedBreaches: []darktrace.RelatedBreach{{PBID: 7}, {PBID: 8}}}
+	enriched, err := client.Enrich(t.Context(), event, nil)
+	require.NoError(t, err)
+	assert.NotEmpty(t, enriched.Missing)
+}
+
 func TestBatchStopsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
