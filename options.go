@@ -224,8 +224,8 @@ func setHeader(header http.Header, key, value, argumentName string) error {
 		return argument(argumentName, "has an empty User-Agent, which some gateways reject")
 	case checkIdempotency(http.Header{canonical: nil}) != nil:
 		return checkIdempotency(http.Header{canonical: nil})
-	case strings.HasPrefix(canonical, "Dtapi-"), canonical == "Accept-Encoding", canonical == "Content-Length", canonical == "Content-Type",
-		canonical == "Host", canonical == "Transfer-Encoding":
+	case strings.HasPrefix(canonical, "Dtapi-"), canonical == "Accept-Encoding", canonical == "Content-Encoding", canonical == "Content-Length",
+		canonical == "Content-Type", canonical == "Host", canonical == "Transfer-Encoding":
 		return argument(argumentName, "can't set %s, which the client sets", canonical)
 	}
 	header[canonical] = []string{value}

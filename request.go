@@ -40,9 +40,12 @@ type Request struct {
 	// JSON is encoded as the body of a write; nil means none. If both Form and
 	// JSON are set, Do returns ErrArgument.
 	JSON any
-	// Header is added to the headers that the client sends. It can't set the
-	// headers that authenticate a request or describe its body, nor an
-	// Idempotency-Key, which would make net/http send a write twice.
+	// Header is added to the headers that the client sends; a key without values
+	// is ignored. It can't set the headers of the signature and those that
+	// describe the request (Accept-Encoding, Content-Encoding, Content-Length,
+	// Content-Type, Host and Transfer-Encoding), nor an Idempotency-Key, which
+	// would make net/http send a write twice. What the Authenticator sets
+	// replaces it.
 	Header http.Header
 }
 
@@ -202,11 +205,13 @@ func (r *Request) call() (*call, error) {
 		k.header = make(http.Header, len(r.Header))
 		for key, values := range r.Header {
 			for _, value := range append(values[:len(values):len(values)], "none") { // So that the key is checked even without a value.
-				if err := setHeader(k.header, key, value, "Request.Header"); err != nil {
+				if err := setHeader(http.Header{}, key, value, "Request.Header"); err != nil {
 					return nil, err
 				}
 			}
-			k.header[http.CanonicalHeaderKey(key)] = slices.Clone(values)
+			if len(values) > 0 {
+				k.header[http.CanonicalHeaderKey(key)] = slices.Clone(values)
+			}
 		}
 	}
 	return k, k.encodeBody(r.Form, r.JSON)

@@ -69,9 +69,12 @@ func TestDoRefuses(t *testing.T) {
 		{&darktrace.Request{Path: "/a%zz"}, `Request.Path is not escaped properly: invalid URL escape "%zz"`},
 		{&darktrace.Request{Path: "/a", Header: http.Header{"X": {"a\r\nb"}}}, "Request.Header has a line break or control character in the value of X"},
 		{&darktrace.Request{Path: "/a", Header: http.Header{"Dtapi-Date": {"now"}}}, "Request.Header can't set Dtapi-Date, which the client sets"},
+		{&darktrace.Request{Path: "/a", Header: http.Header{"content-encoding": {"gzip"}}}, "Request.Header can't set Content-Encoding, which the client sets"},
+		{&darktrace.Request{Path: "/a", Header: http.Header{"Host": nil}}, "Request.Header can't set Host, which the client sets"},
 		{&darktrace.Request{Path: "/a", Header: http.Header{"A\nB": {"x"}}}, `Request.Header has a key that is not a header name: "A\nB"`},
 		{&darktrace.Request{Method: "POST", Path: "/a", Form: url.Values{}, JSON: 1}, "Request has both Form and JSON"},
 		{&darktrace.Request{Path: "/a", JSON: 1}, "Request has a body, which GET can't have"},
+		{&darktrace.Request{Method: "OPTIONS", Path: "/a", JSON: 1}, "Request has a body, which OPTIONS can't have"},
 		{&darktrace.Request{Method: "POST", Path: "/a", JSON: math.Inf(1)}, "Request.JSON can't be encoded: json: unsupported value: +Inf"},
 	} {
 		err := client.Do(t.Context(), test.request, nil)
@@ -79,6 +82,27 @@ func TestDoRefuses(t *testing.T) {
 		assert.EqualError(t, err, "darktrace: invalid argument: "+test.want)
 	}
 	assert.Empty(t, r.all(), "something was sent")
+}
+
+// TestHeadersOfARequest: they are added, replace what the client sends, or are sent
+// as the Authenticator sets them. None can be removed.
+func TestHeadersOfARequest(t *testing.T) {
+	t.Parallel()
+	r := responding(200, "{}")
+	client, err := darktrace.NewClient(baseURL, darktrace.AuthenticatorFunc(func(req *http.Request, _ []byte) error {
+		req.Header.Set("Authorization", "Bearer canary")
+		return nil
+	}), darktrace.WithTransport(r), darktrace.WithHeader("X-Author", "soc"))
+	require.NoError(t, err)
+	require.NoError(t, client.Do(t.Context(), &darktrace.Request{Path: "/a", Header: http.Header{
+		"User-Agent": nil, "X-Author": {}, "accept": {"text/csv"}, "X-Two": {"a", "b"}, "Authorization": {"Basic canary"},
+	}}, nil))
+	header := r.all()[0].header
+	assert.Equal(t, []string{"darktrace-go/" + darktrace.Version}, header["User-Agent"])
+	assert.Equal(t, []string{"soc"}, header["X-Author"])
+	assert.Equal(t, []string{"text/csv"}, header["Accept"])
+	assert.Equal(t, []string{"a", "b"}, header["X-Two"])
+	assert.Equal(t, []string{"Bearer canary"}, header["Authorization"])
 }
 
 func TestDoDecodes(t *testing.T) {
