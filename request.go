@@ -223,8 +223,6 @@ func (k *call) encodeBody(form url.Values, value any) (err error) {
 		return nil
 	case form != nil && value != nil:
 		return argument("Request", "has both Form and JSON")
-	case k.method == http.MethodOptions:
-		return argument("Request", "has a body, which OPTIONS can't have")
 	case trail.Safe(k.method):
 		return argument("Request", "has a body, which %s can't have", k.method)
 	case form != nil:
