@@ -82,6 +82,7 @@ func (r *reply) exchange() error {
 	if err := r.authenticate(); err != nil {
 		return err
 	}
+	r.call.attempts = r.number
 	r.trail.Begin(r.req)
 	resp, err := r.client.outer.RoundTrip(r.req)
 	if err == nil && resp == nil {
@@ -97,7 +98,7 @@ func (r *reply) exchange() error {
 		_ = resp.Body.Close()
 		resp.Body = http.NoBody
 	}
-	r.resp = resp
+	r.resp, r.call.status = resp, resp.StatusCode
 	if resp.Request != nil && resp.Request.Method != r.call.method && r.call.write() {
 		return r.broken(ErrOutcomeUnknown, "a middleware followed a redirect: the response is to a "+resp.Request.Method, nil)
 	}

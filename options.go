@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -424,7 +423,8 @@ type CallInfo struct {
 // CallResult says how a call ended. The text of its error may hold ids;
 // the kind of the error, for errors.Is, does not.
 type CallResult struct {
-	// Attempts counts the requests that were sent; 0 means none.
+	// Attempts counts the requests that were sent or could not be, because the
+	// connection failed; 0 means that the call failed before that.
 	Attempts int
 	// StatusCode is the HTTP status of the last response; 0 if there was none.
 	StatusCode int
@@ -476,11 +476,9 @@ func (c *core) begin(ctx context.Context, k *call) (context.Context, func(*reply
 		}
 	}
 	return ctx, func(r *reply, err error) {
-		result := CallResult{Attempts: k.attempts, Err: err, Duration: time.Since(started)}
+		result := CallResult{Attempts: k.attempts, StatusCode: k.status, Err: err, Duration: time.Since(started)}
 		if r != nil {
-			result.StatusCode, result.Bytes = r.resp.StatusCode, r.size
-		} else if apiErr, ok := errors.AsType[*APIError](err); ok {
-			result.StatusCode = apiErr.StatusCode
+			result.Bytes = r.size
 		}
 		for i := len(ends) - 1; i >= 0; i-- {
 			ends[i](result)

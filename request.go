@@ -162,6 +162,7 @@ type call struct {
 	stream      bool // the response is read as it arrives
 	raw         bool // the caller gets the response unchanged
 	attempts    int  // requests sent so far
+	status      int  // of the last response; 0 = none
 }
 
 // write reports whether sending the request again could do something twice.

@@ -93,7 +93,6 @@ func (c *core) sendUntil(ctx context.Context, k *call) (*reply, error) {
 		if err := c.waitTurn(ctx, k); err != nil {
 			return nil, err
 		}
-		k.attempts = attempts
 		reply, err := c.attempt(ctx, k, attempts)
 		if err == nil {
 			return reply, nil

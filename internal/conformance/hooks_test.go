@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -111,6 +112,42 @@ func TestCallHooks(t *testing.T) {
 
 	_, err = darktrace.NewClient("https://darktrace.example.com", anyAuth{}, darktrace.WithCallHook(nil))
 	assert.ErrorIs(t, err, darktrace.ErrArgument)
+}
+
+// TestCallResultsCountWhatWasSent: requests that were never sent don't count, and the
+// status is that of the last response, even if a later request got none.
+func TestCallResultsCountWhatWasSent(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("connection reset")
+	var refusals []error // of the Authenticator, by request
+	auth := darktrace.AuthenticatorFunc(func(*http.Request, []byte) error {
+		refused := refusals[0]
+		refusals = refusals[1:]
+		return refused
+	})
+	for name, test := range map[string]struct {
+		refusals         []error
+		responders       []httpmock.Responder
+		attempts, status int
+	}{
+		"no credentials":                  {[]error{broken}, []httpmock.Responder{respond(200, "[]")}, 0, 0},
+		"no credentials the second time":  {[]error{nil, broken}, []httpmock.Responder{respond(503, "")}, 1, 503},
+		"no response":                     {[]error{nil, nil}, []httpmock.Responder{httpmock.NewErrorResponder(broken)}, 2, 0},
+		"no response the second time":     {[]error{nil, nil}, []httpmock.Responder{respond(503, ""), httpmock.NewErrorResponder(broken)}, 2, 503},
+		"another response the first time": {[]error{nil, nil}, []httpmock.Responder{respond(503, ""), respond(200, "[]")}, 2, 200},
+	} {
+		var result darktrace.CallResult
+		client, err := darktrace.NewClient(baseURL, auth, darktrace.WithTransport(inTurn(test.responders...)),
+			darktrace.WithRetryPolicy(darktrace.RetryPolicy{MaxRetries: 1, MinBackoff: 1, MaxBackoff: 1}),
+			darktrace.WithCallHook(func(ctx context.Context, _ darktrace.CallInfo) (context.Context, func(darktrace.CallResult)) {
+				return ctx, func(r darktrace.CallResult) { result = r }
+			}))
+		require.NoError(t, err)
+		refusals = test.refusals
+		_, _ = client.AIAnalyst.ListEvents(t.Context(), nil)
+		assert.Equal(t, test.attempts, result.Attempts, name)
+		assert.Equal(t, test.status, result.StatusCode, name)
+	}
 }
 
 // TestCallHooksAreToldOfEachEnd calls every method on an appliance that does what
