@@ -134,6 +134,6 @@
 // https://github.com/darktrace-go/darktrace/blob/main/docs/appliance-versions.md
 //
 // No error, log line or dump of a value contains a token or a signature. [WithLogger]
-// logs no headers and no bodies. Redirects are never followed. Your own transport or
-// middleware sees the signed headers.
+// logs no headers, and of a response only what an error quotes. Redirects are
+// never followed. Your own transport or middleware sees the signed headers.
 package darktrace

@@ -255,9 +255,11 @@ func WithRetryPolicy(policy RetryPolicy) Option {
 // WithLogger logs each attempt at debug level and each retry at warn level. A
 // record holds only the method, the path, the names in the query (never
 // values), the status (0 without a response), the duration, the attempt, the
-// number of bytes, the wait before a retry, and the text of an error. Without a
-// logger, only warnings are logged, to slog.Default: about skipped
-// verification, unencrypted http, and problems of Watch.
+// number of bytes, the wait before a retry, and the text of an error, which may
+// quote the beginning of a response that reports a failure or is not JSON,
+// except one from the e-mail API. Without a logger, only warnings are logged,
+// to slog.Default: about skipped verification, unencrypted http, and problems
+// of Watch.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *config) error {
 		if logger == nil {
