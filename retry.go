@@ -25,10 +25,11 @@ import (
 // too, and continue one by one within a tenth of the wait.
 //
 // Writes are never sent again, unless RateLimitedWrites is set. Independent of
-// the policy and the method, a rejected request is sent once more in two cases:
-// with a corrected date, if the appliance rejected the date and its clock
+// the policy and the method, a rejected request is sent once more in three
+// cases: with a corrected date, if the appliance rejected the date and its clock
 // differs by a minute or more, or rejected the signature and its clock differs
-// by 5 minutes or more; and with new credentials, if a Refresher renewed them.
+// by 5 minutes or more; otherwise with the local clock, if the rejected date had
+// an earlier correction; and with new credentials, if a Refresher renewed them.
 //
 // The zero policy means no retries, and no waiting after the 429 of another
 // call.
