@@ -26,7 +26,8 @@ func (s *AIAnalystService) Acknowledge(ctx context.Context, eventIDs ...string) 
 	return s.batch(ctx, "acknowledge", eventIDs)
 }
 
-// Unacknowledge undoes an acknowledgement. Errors are as in Acknowledge.
+// Unacknowledge undoes an acknowledgement. Errors and permission are as in
+// Acknowledge.
 //
 // Threat Visualizer API: POST /aianalyst/unacknowledge.
 func (s *AIAnalystService) Unacknowledge(ctx context.Context, eventIDs ...string) error {
@@ -53,7 +54,8 @@ func (s *AIAnalystService) Unpin(ctx context.Context, eventIDs ...string) error 
 // that join the incident later are not acknowledged. The incident's own flag is
 // separate and may not change. Errors are those of GetGroup and Acknowledge. If
 // an element of the incident has no event id, the events are acknowledged and
-// AcknowledgeGroup returns ErrDecode, whose text says what was left out.
+// AcknowledgeGroup returns ErrDecode, whose text says what was left out. It
+// needs the permissions "Visualizer" and "Acknowledge Breaches".
 //
 // Threat Visualizer API: GET /aianalyst/groups, POST /aianalyst/acknowledge.
 func (s *AIAnalystService) AcknowledgeGroup(ctx context.Context, groupID string) error {
@@ -61,7 +63,8 @@ func (s *AIAnalystService) AcknowledgeGroup(ctx context.Context, groupID string)
 }
 
 // AcknowledgeGroupVerified acknowledges every event that an incident has now and
-// reads them back. Errors are those of AcknowledgeGroup and AcknowledgeVerified.
+// reads them back. Errors are those of AcknowledgeGroup and AcknowledgeVerified,
+// the permissions those of AcknowledgeGroup.
 //
 // Threat Visualizer API: GET /aianalyst/groups, POST /aianalyst/acknowledge, GET
 // /aianalyst/incidentevents.
@@ -127,8 +130,8 @@ func (s *AIAnalystService) GroupAcknowledged(ctx context.Context, groupID string
 // the comment on an event fails, the event is not acknowledged: call
 // ResolveGroup again, which repeats only what is missing. If an event fails,
 // the error is a *BatchError; other errors are those of GetGroup and
-// AcknowledgeGroup. It needs the permissions "Discuss Breaches" and
-// "Acknowledge Breaches".
+// AcknowledgeGroup. It needs the permissions "Visualizer", "Discuss Breaches"
+// and "Acknowledge Breaches".
 //
 // Threat Visualizer API: GET /aianalyst/groups, GET and POST
 // /aianalyst/incident/comments, POST /aianalyst/acknowledge, GET
@@ -194,6 +197,8 @@ func (s *AIAnalystService) resolve(ctx context.Context, ids []string, comment st
 //     is not acknowledged.
 //   - ErrNotFound means that the appliance does not have the event.
 //   - ErrOutcomeUnknown means that the event can't be read back.
+//
+// It needs the permissions "Visualizer" and "Acknowledge Breaches".
 //
 // Threat Visualizer API: POST /aianalyst/acknowledge, GET
 // /aianalyst/incidentevents.

@@ -22,6 +22,9 @@ import (
 // If an argument is invalid, such as an empty id or a nil context, methods
 // return ErrArgument and send nothing. Each method names the errors that need
 // explanation; the package page lists those that any method may return.
+//
+// Methods that read need the permission "Visualizer"; those that write name
+// theirs.
 type AIAnalystService service
 
 const (

@@ -115,7 +115,8 @@ func (s *AIAnalystService) PostComment(ctx context.Context, eventID, message str
 // ErrOutcomeUnknown, because a slow appliance may still store it. If the
 // comments can't be read back, it returns ErrOutcomeUnknown alone. If there is
 // an additional comment with another text, it returns that comment and
-// ErrOutcomeUnknown.
+// ErrOutcomeUnknown. It needs the permissions "Visualizer" and "Discuss
+// Breaches".
 //
 // Threat Visualizer API: GET and POST /aianalyst/incident/comments.
 func (s *AIAnalystService) PostCommentVerified(ctx context.Context, eventID, message string) (*Comment, error) {
@@ -129,7 +130,8 @@ func (s *AIAnalystService) PostCommentVerified(ctx context.Context, eventID, mes
 // same text, and returns the comment. It is for programs that may repeat
 // themselves, such as a ticket sync: put something unique into the text.
 // Differences in line ends, white space, HTML escapes and the composition of
-// accented letters are ignored. Errors are as in PostCommentVerified.
+// accented letters are ignored. Errors and permissions are as in
+// PostCommentVerified.
 //
 // Threat Visualizer API: GET and POST /aianalyst/incident/comments.
 func (s *AIAnalystService) PostCommentOnce(ctx context.Context, eventID, message string) (*Comment, error) {
