@@ -90,6 +90,22 @@ func TestGrowth(t *testing.T) {
 	}
 }
 
+// So does the expression of a component, as a tree and as text, however deep it is.
+//
+//nolint:paralleltest // measures
+func TestGrowthOfExpressions(t *testing.T) {
+	used := func(depth int) uint64 {
+		data := strings.Repeat(`{"operator":"AND","right":"B","left":`, depth) + `"A"` + strings.Repeat("}", depth)
+		return memoryOf(func() {
+			e, err := ComponentLogic{Data: RawJSON(data)}.Expression()
+			require.NoError(t, err)
+			assert.Equal(t, "A"+strings.Repeat(" AND B", depth), e.String())
+		})
+	}
+	const depth = 2000
+	assert.LessOrEqual(t, used(2*depth), 3*used(depth))
+}
+
 // cost is the cost of some work: steps of the codec, and bytes of memory.
 type cost struct {
 	steps int

@@ -3,9 +3,11 @@ package darktrace
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"iter"
 	"strings"
+
+	"github.com/darktrace-go/darktrace/internal/wire"
 )
 
 // ModelService reads models, the rules behind model alerts: their components,
@@ -371,28 +373,52 @@ type FilterExpression struct {
 // UnmarshalJSON decodes the letter of a filter, or an object with two operands.
 // An object with one operand is that operand.
 func (e *FilterExpression) UnmarshalJSON(data []byte) error {
+	err := unmarshal(data, e)
+	if errors.Is(err, errNotObject) {
+		return errors.New("an expression is a letter or an object")
+	}
+	return err
+}
+
+// readJSON reads an expression with all its operands, at any depth, in one go.
+func (e *FilterExpression) readJSON(c *wire.Cursor) wire.Outcome {
 	*e = FilterExpression{}
-	if json.Unmarshal(data, &e.Filter) == nil {
-		return nil
+	if letter, ok := c.Text(); ok {
+		e.Filter = letter
+		return wire.Held
 	}
-	var sides struct {
-		Left     *FilterExpression `json:"left"`
-		Operator string            `json:"operator"`
-		Right    *FilterExpression `json:"right"`
+	if !c.Enter('{') {
+		return c.Reject()
 	}
-	if err := json.Unmarshal(data, &sides); err != nil {
-		return fmt.Errorf("an expression is a letter or an object: %w", err)
+	var left, right *FilterExpression
+	operator := ""
+	for c.More('}') {
+		o := wire.Held
+		switch strings.ToLower(string(c.Name())) {
+		case "left":
+			o = wire.Optional(&left, c, (*FilterExpression).readJSON)
+		case "operator":
+			if operator, o = "", wire.Null; !c.Null() {
+				o = wire.Text(&operator, c)
+			}
+		case "right":
+			o = wire.Optional(&right, c, (*FilterExpression).readJSON)
+		default:
+			c.Skip()
+		}
+		if o == wire.Unfit {
+			return o
+		}
 	}
-	left, right := sides.Left.orNil(), sides.Right.orNil()
-	switch {
+	switch left, right = left.orNil(), right.orNil(); {
 	case left != nil && right != nil:
-		*e = FilterExpression{Operator: sides.Operator, Left: left, Right: right}
+		*e = FilterExpression{Operator: operator, Left: left, Right: right}
 	case left != nil:
 		*e = *left
 	case right != nil:
 		*e = *right
 	}
-	return nil
+	return wire.Held
 }
 
 func (e *FilterExpression) orNil() *FilterExpression {
@@ -405,19 +431,30 @@ func (e *FilterExpression) orNil() *FilterExpression {
 // String returns the expression as text, such as "A AND (B OR C)", or "" for
 // nil.
 func (e *FilterExpression) String() string {
-	if e == nil {
-		return ""
-	}
-	if e.Left == nil || e.Right == nil {
-		return e.Filter
-	}
-	return e.Left.in(e.Operator) + " " + e.Operator + " " + e.Right.in(e.Operator)
+	var b strings.Builder
+	e.write(&b)
+	return b.String()
 }
 
-// in returns an operand as text, in brackets if its operator is another one.
-func (e *FilterExpression) in(operator string) string {
-	if e.Left != nil && e.Operator != operator {
-		return "(" + e.String() + ")"
+func (e *FilterExpression) write(b *strings.Builder) {
+	switch {
+	case e == nil:
+	case e.Left == nil || e.Right == nil:
+		b.WriteString(e.Filter)
+	default:
+		e.Left.writeIn(e.Operator, b)
+		b.WriteString(" " + e.Operator + " ")
+		e.Right.writeIn(e.Operator, b)
 	}
-	return e.String()
+}
+
+// writeIn writes an operand, in brackets if its operator is another one.
+func (e *FilterExpression) writeIn(operator string, b *strings.Builder) {
+	if e.Left == nil || e.Operator == operator {
+		e.write(b)
+		return
+	}
+	b.WriteByte('(')
+	e.write(b)
+	b.WriteByte(')')
 }

@@ -15,10 +15,15 @@ func TestLogicOfComponents(t *testing.T) {
 	for data, want := range map[string]string{
 		`{"left":"A"}`: "A",
 		`{"left":"A","operator":"AND","right":{}}`: "A",
-		`{"right":"B"}`: "B",
-		`{}`:            "",
-		`{"left":"A","operator":"AND","right":"AA"}`:                                    "A AND AA",
-		`{"left":"A","operator":"OR","right":{"left":"B","operator":"OR","right":"C"}}`: "A OR B OR C",
+		`{"right":"B"}`:     "B",
+		`{"Left":"A"}`:      "A",
+		`{}`:                "",
+		`{"left":null}`:     "",
+		`{"operator":null}`: "",
+		`"A"`:               "A",
+		`{"left":"A","left":null,"right":{"x":[1],"left":"B","operator":"OR","right":"C"}}`:                                                                          "B OR C",
+		`{"left":"A","operator":"AND","right":"AA"}`:                                                                                                                 "A AND AA",
+		`{"left":"A","operator":"OR","right":{"left":"B","operator":"OR","right":"C"}}`:                                                                              "A OR B OR C",
 		`{"left":{"left":"A","operator":"AND","right":{"left":"C","operator":"AND","right":"D"}},"operator":"OR","right":{"left":"B","operator":"AND","right":"C"}}`: "(A AND C AND D) OR (B AND C)",
 	} {
 		e, err := darktrace.ComponentLogic{Data: darktrace.RawJSON(data)}.Expression()
@@ -28,8 +33,12 @@ func TestLogicOfComponents(t *testing.T) {
 	none, err := darktrace.ComponentLogic{}.Expression()
 	require.NoError(t, err)
 	assert.Empty(t, none.String())
-	_, err = darktrace.ComponentLogic{Data: `{"left":[1]}`}.Expression()
-	require.ErrorContains(t, err, "darktrace: logic of a component: an expression is a letter or an object")
+	for _, data := range []darktrace.RawJSON{`{"left":[1]}`, `7`, `{"left":"A","operator":[],"right":"B"}`, `{"right":{"right":false}}`} {
+		_, err = darktrace.ComponentLogic{Data: data}.Expression()
+		require.EqualError(t, err, "darktrace: logic of a component: an expression is a letter or an object", data)
+	}
+	_, err = darktrace.ComponentLogic{Data: `{"left":`}.Expression()
+	require.ErrorContains(t, err, "unexpected end of JSON input")
 }
 
 func TestTheCategoryThatCounts(t *testing.T) {
