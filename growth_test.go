@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -47,6 +48,12 @@ var hostile = map[string]func(n int) string{
 	"a long text": func(n int) string { return `{"title":"` + strings.Repeat(`\"ü`, n/4) + `"}` },
 	"long names": func(n int) string {
 		return `{"` + strings.Repeat("x", n/2) + `":{"` + strings.Repeat("y", n/2) + `":[1]}}`
+	},
+	"unfit values in probes in probes": func(n int) string {
+		return strings.Repeat(`{"probes":{"b":1,"a":`, 1000) + `{"hostname":"` + strings.Repeat("x", n) + `"}` + strings.Repeat("}}", 1000)
+	},
+	"odd elements in probes in probes": func(n int) string {
+		return strings.Repeat(`{"probes":{"a":`, 4000) + `{"subnetData":[` + repeat("1", 200) + `],"hostname":"` + strings.Repeat("x", n) + `"}` + strings.Repeat("}}", 4000)
 	},
 	"names by prefix": func(n int) string { return "{" + numbered(`"networkInterfacesState_%d":"up","x%[1]d":2`, n) + "}" },
 }
@@ -239,7 +246,14 @@ func TestMemoryOfNextToNothing(t *testing.T) {
 		}
 		assert.Less(t, used>>20, uint64(1200), name)
 	}
-	var e IncidentEvent
-	require.ErrorContains(t, json.Unmarshal([]byte(`{"summary":{"replacements":[`+repeat("1", n)+"]}}"), &e), "it would need more than 64 MiB")
-	assert.Zero(t, e.Summary.String())
+	for _, body := range []string{
+		`{"summary":{"replacements":[` + repeat("1", n) + "]}}",
+		hostile["unfit values in probes in probes"](1 << 20),
+		hostile["odd elements in probes in probes"](1 << 20),
+	} {
+		e, s := IncidentEvent{}, Status{}
+		require.ErrorContains(t, errors.Join(json.Unmarshal([]byte(body), &e), json.Unmarshal([]byte(body), &s)), "it would need more than 64 MiB")
+		assert.Zero(t, e.Summary.String())
+		assert.Nil(t, s.Probes)
+	}
 }

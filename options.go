@@ -276,8 +276,8 @@ func WithLogger(logger *slog.Logger) Option {
 // larger, the call returns ErrTooLarge.
 //
 // Memory is limited separately: decoding may use 64 MiB plus 16 times the size
-// of the response, which only a list of nearly empty elements exceeds. Beyond
-// it, the call returns ErrTooLarge as well.
+// of the response, which only lists of nearly empty elements and hundreds of
+// objects in objects exceed. Beyond it, the call returns ErrTooLarge as well.
 func WithMaxResponseSize(size int64) Option {
 	return func(c *config) error {
 		if size < 0 {

@@ -110,6 +110,11 @@ func TestObjectOfManyFields(t *testing.T) {
 	assert.Equal(t, "a", status.Hostname)
 	assert.Equal(t, int64(7), status.Models)
 	assert.Empty(t, status.Extra)
+
+	require.NoError(t, json.Unmarshal([]byte(`{"instances":{"a":{"probes":{"1":{"models":"x"}},"subnets":[]}}}`), &status))
+	assert.Equal(t, []string{"instances.a.probes.1.models", "instances.a.subnets"}, status.Skipped)
+	assert.Equal(t, []string{"probes.1.models", "subnets"}, status.Instances["a"].Skipped)
+	assert.Equal(t, []string{"models"}, status.Instances["a"].Probes["1"].Skipped)
 }
 
 // collections are the fixtures with the types of their elements.

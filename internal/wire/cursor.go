@@ -15,6 +15,7 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -354,6 +355,11 @@ func (c *Cursor) Skipped(mark Mark) []string {
 	if len(c.unfit) == mark.note || c.stopped {
 		return nil
 	}
+	// Objects around this one look for the same values again.
+	c.Step(c.Pos - mark.pos)
+	if !c.Spend(uintptr(c.Pos - mark.pos)) {
+		return nil
+	}
 	noted := slices.Clone(c.unfit[mark.note:])
 	slices.Sort(noted)
 	noted = slices.Compact(noted)
@@ -376,6 +382,7 @@ func (c *Cursor) findPaths(path []byte, noted []int, found *[]string) {
 		if len(path) > longest {
 			text += "…"
 		}
+		c.Spend(unsafe.Sizeof(text) + uintptr(len(text)))
 		*found = append(*found, text)
 	}
 	done := func() bool { return len(*found) == len(noted) }

@@ -91,7 +91,7 @@ func Whole(c *Cursor, extra *map[string]json.RawMessage, unusual *Bits, fields *
 			if *extra == nil {
 				*extra = make(map[string]json.RawMessage)
 			}
-			if c.Spend(entrySize) {
+			if c.Spend(entrySize + uintptr(c.Pos-start)) { // An object around this one may keep the same bytes.
 				(*extra)[Valid(name)] = bytes.Clone(c.Data[start:c.Pos])
 			}
 		} else if len(*extra) > 0 { // The last of a name counts.
