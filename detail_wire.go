@@ -313,15 +313,15 @@ func readTyped(c *wire.Cursor, t DetailType) (DetailValue, bool) {
 		return Ratio{value, percentage}, ok
 	case TypeDevice:
 		var v EventDevice
-		ok := c.Peek() == '{' && v.readJSON(c) == wire.Held
+		ok := c.Peek() == '{' && c.Spend(unsafe.Sizeof(v)) && v.readJSON(c) == wire.Held
 		return v, ok
 	case TypeExternalHost:
 		var v ExternalHost
-		ok := c.Peek() == '{' && v.readJSON(c) == wire.Held
+		ok := c.Peek() == '{' && c.Spend(unsafe.Sizeof(v)) && v.readJSON(c) == wire.Held
 		return v, ok
 	case TypeTimestampRange, TypeTimeRange:
 		var v Period
-		ok := c.Peek() == '{' && v.readJSON(c) == wire.Held
+		ok := c.Peek() == '{' && c.Spend(unsafe.Sizeof(v)) && v.readJSON(c) == wire.Held
 		return v, ok
 	case TypeIntegerRange:
 		start, end, ok := readSpan(c, (*wire.Cursor).Int)

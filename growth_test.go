@@ -250,10 +250,13 @@ func TestMemoryOfNextToNothing(t *testing.T) {
 		`{"summary":{"replacements":[` + repeat("1", n) + "]}}",
 		hostile["unfit values in probes in probes"](1 << 20),
 		hostile["odd elements in probes in probes"](1 << 20),
+		`{"statistics":[` + repeat(`{"":[]}`, n) + "]}",
+		`{"details":[[{"contents":[{"type":"device","values":[` + repeat("{}", n) + "]}]}]]}",
 	} {
-		e, s := IncidentEvent{}, Status{}
-		require.ErrorContains(t, errors.Join(json.Unmarshal([]byte(body), &e), json.Unmarshal([]byte(body), &s)), "it would need more than 64 MiB")
+		e, n, s := IncidentEvent{}, Network{}, Status{}
+		require.ErrorContains(t, errors.Join(json.Unmarshal([]byte(body), &e), json.Unmarshal([]byte(body), &n), json.Unmarshal([]byte(body), &s)), "it would need more than 64 MiB")
 		assert.Zero(t, e.Summary.String())
+		assert.Nil(t, n.Statistics)
 		assert.Nil(t, s.Probes)
 	}
 }

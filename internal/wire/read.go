@@ -52,6 +52,15 @@ func (f *Fields) after(unusual, bits Bits, o Outcome) Bits {
 // entrySize is about the memory of a map's entry without its value.
 const entrySize = 64
 
+// spendEntry is Spend for the entry of a map. The first entry takes room for eight.
+func (c *Cursor) spendEntry(first bool, value uintptr) bool {
+	n := entrySize + value
+	if first {
+		n += 8 * (unsafe.Sizeof("") + value)
+	}
+	return c.Spend(n)
+}
+
 // settle handles a name that no field has. It finds the field of that name in
 // another case, or steps over the value.
 func (f *Fields) settle(c *Cursor, name []byte, member func([]byte) (Bits, Outcome)) ([]byte, Bits, Outcome) {
@@ -88,11 +97,13 @@ func Whole(c *Cursor, extra *map[string]json.RawMessage, unusual *Bits, fields *
 			set = fields.after(set, bits, o)
 		}
 		if o == Unfit || o == Kept {
+			value := c.Data[start:c.Pos]
 			if *extra == nil {
 				*extra = make(map[string]json.RawMessage)
 			}
-			if c.Spend(entrySize + uintptr(c.Pos-start)) { // An object around this one may keep the same bytes.
-				(*extra)[Valid(name)] = bytes.Clone(c.Data[start:c.Pos])
+			// Objects around this one may keep the same bytes.
+			if c.spendEntry(len(*extra) == 0, unsafe.Sizeof(value)) && c.Spend(uintptr(len(value))) {
+				(*extra)[Valid(name)] = bytes.Clone(value)
 			}
 		} else if len(*extra) > 0 { // The last of a name counts.
 			delete(*extra, Valid(name))
@@ -529,7 +540,7 @@ func Map[T any](field *map[string]T, c *Cursor, one func(*T, *Cursor) Outcome) O
 
 // Entry reads one value of a map.
 func Entry[T any](field *map[string]T, name string, c *Cursor, one func(*T, *Cursor) Outcome) Outcome {
-	if !c.Spend(entrySize + unsafe.Sizeof(*new(T))) {
+	if !c.spendEntry(len(*field) == 0, unsafe.Sizeof(*new(T))) {
 		return c.Unknown()
 	}
 	v := new(T)
