@@ -113,6 +113,18 @@ func TestGrowthOfExpressions(t *testing.T) {
 	assert.LessOrEqual(t, used(2*depth), 3*used(depth))
 }
 
+// So does a comment that is full of what may be HTML escapes.
+//
+//nolint:paralleltest // measures
+func TestGrowthOfUnescaping(t *testing.T) {
+	used := func(n int) uint64 {
+		text := strings.Repeat("&A", n) + ";"
+		return memoryOf(func() { assert.Equal(t, text, unescape(text)) })
+	}
+	const n = 8000
+	assert.LessOrEqual(t, used(2*n), 3*used(n)+1<<16)
+}
+
 // cost is the cost of some work: steps of the codec, and bytes of memory.
 type cost struct {
 	steps int
