@@ -3,7 +3,6 @@ package darktrace
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -135,13 +134,17 @@ func getInto(ctx context.Context, c *core, path string, opts, out any) error {
 
 // getTexts returns the elements of a list of texts.
 func getTexts(ctx context.Context, c *core, path string, opts any) ([]string, error) {
-	var list []json.RawMessage
-	if err := getInto(ctx, c, path, opts, &list); err != nil {
+	query, err := encodeOptions(opts)
+	if err != nil {
 		return nil, err
 	}
-	texts := make([]string, len(list))
-	for i, element := range list {
-		texts[i] = RawJSON(element).Text()
+	texts := []string{}
+	err = stream(ctx, c, path, query, decodeText, func(text *string) bool {
+		texts = append(texts, *text)
+		return true
+	})
+	if err != nil {
+		return nil, err
 	}
 	return texts, nil
 }

@@ -184,6 +184,20 @@ func objectOf[T any, P readable[T]](ctx waiter) elementDecoder[T] {
 	}
 }
 
+// decodeText decodes an element of a list of texts. What is not a text is returned as
+// JSON.
+func decodeText(element []byte) (*string, error) {
+	c := wire.Cursor{Data: element}
+	text, ok := c.Text()
+	if !ok {
+		text = string(element)
+	}
+	if element[0] == '{' {
+		return &text, errForeign
+	}
+	return &text, nil
+}
+
 // decodeStream reads a list and yields its elements one by one, each as soon as it
 // has arrived; see [wire.Elements]. Elements that are not objects are skipped, and
 // odd is called with their index. An object counts as a list of one if it has a

@@ -4,8 +4,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 
 	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/require"
@@ -62,6 +64,20 @@ type recorder struct {
 // responding returns a recorder whose response is always the same.
 func responding(status int, body string) *recorder {
 	return &recorder{respond: httpmock.NewStringResponder(status, body)}
+}
+
+// endingWith responds with a body, and calls end when its last byte is read.
+func endingWith(end func(), body string) *recorder {
+	return &recorder{respond: func(*http.Request) (*http.Response, error) {
+		r := iotest.DataErrReader(strings.NewReader(body))
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(readerFunc(func(p []byte) (int, error) {
+			n, err := r.Read(p)
+			if err != nil {
+				end()
+			}
+			return n, err
+		}))}, nil
+	}}
 }
 
 func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {

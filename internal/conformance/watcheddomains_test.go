@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -80,7 +81,27 @@ func TestDetailsOfWatchedDomains(t *testing.T) {
 	assert.Equal(t, time.Date(2026, 4, 3, 15, 23, 20, 0, time.UTC), domains[0].Expires())
 	assert.Equal(t, time.Date(2026, 12, 31, 12, 0, 0, 0, time.UTC), domains[1].Expires())
 	assert.True(t, domains[2].Expires().IsZero())
-	names, err := newClient(t, responding(200, `["Default","Intel"]`)).WatchedDomains.Sources(t.Context())
-	require.NoError(t, err)
-	assert.Equal(t, []string{"Default", "Intel"}, names)
+}
+
+// A list of texts is read like a list of objects.
+func TestSourcesOfWatchedDomains(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string][]string{
+		`[]`:                               {},
+		`["Default","Intel"]`:              {"Default", "Intel"},
+		`[["Default"],null,["\u00fc \n"]]`: {"Default", "ü \n"},
+		`[7,{"name": "a"},true,""]`:        {"7", `{"name": "a"}`, "true", ""},
+	} {
+		names, err := newClient(t, responding(200, body)).WatchedDomains.Sources(t.Context())
+		require.NoError(t, err, body)
+		assert.Equal(t, want, names, body)
+	}
+	for _, body := range []string{``, `null`, `"Default"`, `{"name":"a"}`, `["Default"`, `["Default"]]`, `[x]`} {
+		names, err := newClient(t, responding(200, body)).WatchedDomains.Sources(t.Context())
+		require.ErrorIs(t, err, darktrace.ErrDecode, body)
+		assert.Nil(t, names, body)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := newClient(t, endingWith(cancel, `["Default","Intel"]`)).WatchedDomains.List(ctx, nil)
+	require.ErrorIs(t, err, context.Canceled)
 }
