@@ -278,6 +278,7 @@ func WithLogger(logger *slog.Logger) Option {
 // Memory is limited separately: decoding may use 64 MiB plus 16 times the size
 // of the response, which only lists of nearly empty elements and hundreds of
 // objects in objects exceed. Beyond it, the call returns ErrTooLarge as well.
+// This does not hold for what Do decodes into types of the caller.
 func WithMaxResponseSize(size int64) Option {
 	return func(c *config) error {
 		if size < 0 {

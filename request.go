@@ -56,6 +56,8 @@ type Request struct {
 //
 //   - A pointer gets the decoded JSON, as with encoding/json. If that fails, the
 //     text of the error quotes no value; errors.As finds the decoder's error.
+//     Decoding can't be interrupted: if the context ends meanwhile, Do returns
+//     after it, with an error unless the request is a write.
 //   - A *[]byte gets the body unchanged.
 //   - An io.Writer gets the body as it arrives, once its beginning has shown
 //     that it is neither an error nor a login page. If writing fails, Do
@@ -113,7 +115,11 @@ func (c *core) do(ctx context.Context, r *Request, out any) (err error) {
 			return cmp.Or(reply.err, within(k.method+" "+k.path+": writing the response", err))
 		}
 	default:
-		if err := json.Unmarshal(reply.data, out); err != nil {
+		err := json.Unmarshal(reply.data, out)
+		switch {
+		case ctx.Err() != nil && !k.write():
+			return reply.broken(ErrConnection, "", contextError(ctx))
+		case err != nil:
 			return reply.undecoded(unquoted(err))
 		}
 	}

@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -128,6 +129,12 @@ func TestDoDecodes(t *testing.T) {
 
 	post := &darktrace.Request{Method: "POST", Path: "/tags", JSON: map[string]string{"name": "Lab"}}
 	require.NoError(t, newClient(t, responding(204, "")).Do(t.Context(), post, &typed))
+	for body, decoding := range map[string]error{`{"version":"7.1"}`: nil, `[7]`: darktrace.ErrOutcomeUnknown} {
+		ctx, cancel := context.WithCancel(t.Context())
+		require.ErrorIs(t, newClient(t, endingWith(cancel, body)).Do(ctx, post, &typed), decoding, "it was done")
+		ctx, cancel = context.WithCancel(t.Context())
+		require.ErrorIs(t, newClient(t, endingWith(cancel, body)).Do(ctx, status, &typed), context.Canceled)
+	}
 	err = newClient(t, responding(200, "{}")).Do(t.Context(), post, new(int))
 	require.ErrorIs(t, err, darktrace.ErrOutcomeUnknown)
 	require.ErrorContains(t, err, "response not understood: cannot unmarshal object into Go value of type int")
