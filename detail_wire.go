@@ -2,7 +2,6 @@ package darktrace
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -774,30 +773,34 @@ func (h *LogHost) UnmarshalJSON(data []byte) error { return unmarshal(data, h) }
 // MarshalJSON encodes the wire form.
 func (h LogHost) MarshalJSON() ([]byte, error) { return marshal(&h) }
 
-// readJSON reads an entry by its eventType.
+// readJSON reads an entry by its eventType, or else by its action.
 func (e *LogEntry) readJSON(c *wire.Cursor) wire.Outcome {
 	*e = LogEntry{}
 	if c.Peek() != '{' {
 		return c.Reject()
 	}
-	switch kind := eventType(c); kind {
-	case "connection":
-		return wire.Optional(&e.Connection, c, (*LogConnection).readJSON)
-	case "notice":
-		return wire.Optional(&e.Notice, c, (*LogNotice).readJSON)
-	case "policybreach":
-		return wire.Optional(&e.PolicyBreach, c, (*LogBreach).readJSON)
-	case "devicehistory":
-		return wire.Optional(&e.DeviceHistory, c, (*LogDeviceHistory).readJSON)
+	kinds := entryKinds(c)
+	for _, kind := range kinds {
+		switch strings.ToLower(kind) {
+		case "connection":
+			return wire.Optional(&e.Connection, c, (*LogConnection).readJSON)
+		case "notice":
+			return wire.Optional(&e.Notice, c, (*LogNotice).readJSON)
+		case "policybreach":
+			return wire.Optional(&e.PolicyBreach, c, (*LogBreach).readJSON)
+		case "devicehistory":
+			return wire.Optional(&e.DeviceHistory, c, (*LogDeviceHistory).readJSON)
+		}
 	}
-	return e.Other.readJSON(c)
+	o := e.Other.readJSON(c)
+	c.Settle(kinds != [2]string{})
+	return o
 }
 
-// eventType returns the type of the entry that comes next, in lower case.
-func eventType(c *wire.Cursor) string {
+// entryKinds returns the eventType and the action of the entry that comes next.
+func entryKinds(c *wire.Cursor) (kinds [2]string) {
 	start := c.Pos
 	defer func() { c.Pos = start }()
-	kind, action := "", ""
 	c.Enter('{')
 	for c.More('}') {
 		name := string(c.Name())
@@ -806,12 +809,12 @@ func eventType(c *wire.Cursor) string {
 		case !ok:
 			c.Skip()
 		case strings.EqualFold(name, "eventType"):
-			kind = text
+			kinds[0] = text
 		case name == "action":
-			action = text
+			kinds[1] = text
 		}
 	}
-	return strings.ToLower(cmp.Or(kind, action))
+	return kinds
 }
 
 func (e *LogEntry) writeJSON(w *wire.Writer) {

@@ -124,8 +124,9 @@ func (s *EventLogService) All(ctx context.Context, opts *EventLogOptions) iter.S
 	}
 }
 
-// LogEntry is an entry of the event log. The eventType of the entry decides
-// which one of its fields is set; Other holds an entry of an unknown type.
+// LogEntry is an entry of the event log. The eventType of the entry, or else its
+// action, decides which one of its fields is set; Other holds an entry of an
+// unknown type.
 //
 // Threat Visualizer API: GET /details.
 type LogEntry struct {

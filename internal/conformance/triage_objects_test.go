@@ -58,10 +58,11 @@ func TestTheCategoryThatCounts(t *testing.T) {
 func TestEntriesOfTheEventLog(t *testing.T) {
 	t.Parallel()
 	for body, holds := range map[string]func(darktrace.LogEntry) bool{
-		`{"timems":7,"eventType":"connection","uid":"Cx1"}`:            func(e darktrace.LogEntry) bool { return e.Connection.UID == "Cx1" },
-		`{"timems":7,"eventType":"notice","detail":{"a":[1]}}`:         func(e darktrace.LogEntry) bool { return e.Notice.Detail == `{"a":[1]}` },
-		`{"timems":7,"action":"policybreach","pbid":9}`:                func(e darktrace.LogEntry) bool { return e.PolicyBreach.PBID == 9 },
-		`{"timems":7,"eventType":"deviceHistory","device":{"did":-1}}`: func(e darktrace.LogEntry) bool { return e.DeviceHistory.Device.DID == -1 },
+		`{"timems":7,"eventType":"connection","uid":"Cx1"}`:                           func(e darktrace.LogEntry) bool { return e.Connection.UID == "Cx1" },
+		`{"timems":7,"eventType":"notice","detail":{"a":[1]}}`:                        func(e darktrace.LogEntry) bool { return e.Notice.Detail == `{"a":[1]}` },
+		`{"timems":7,"action":"policybreach","pbid":9}`:                               func(e darktrace.LogEntry) bool { return e.PolicyBreach.PBID == 9 },
+		`{"timems":7,"eventType":"unusualconnection","action":"connection","port":1}`: func(e darktrace.LogEntry) bool { return e.Connection.Port == 1 },
+		`{"timems":7,"eventType":"deviceHistory","device":{"did":-1}}`:                func(e darktrace.LogEntry) bool { return e.DeviceHistory.Device.DID == -1 },
 	} {
 		var e darktrace.LogEntry
 		require.NoError(t, json.Unmarshal([]byte(body), &e))
@@ -81,6 +82,14 @@ func TestEntriesOfTheEventLog(t *testing.T) {
 		assert.JSONEq(t, body, string(encoded))
 	}
 	require.Error(t, json.Unmarshal([]byte(`"others"`), new(darktrace.LogEntry)))
+
+	device := &darktrace.EventLogOptions{DID: 1}
+	entries, err := newClient(t, responding(200, `{"eventType":"oracle","x":1}`)).EventLog.List(t.Context(), device)
+	require.NoError(t, err)
+	assert.Equal(t, []*darktrace.LogEntry{{Other: `{"eventType":"oracle","x":1}`}}, entries)
+	_, err = newClient(t, responding(200, `{"message":"maintenance"}`)).EventLog.List(t.Context(), device)
+	require.ErrorIs(t, err, darktrace.ErrDecode)
+	require.ErrorContains(t, err, "expected a list, not an object with other members")
 }
 
 func TestSidesOfAConnection(t *testing.T) {
