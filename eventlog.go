@@ -274,6 +274,10 @@ type LogBreach struct {
 	Destination          string      `json:"destination,omitzero"`          // Name of the destination.
 	SourceDevice         *LogHost    `json:"sourceDevice,omitzero"`         // The source; nil = not sent.
 	DestinationDevice    *LogHost    `json:"destinationDevice,omitzero"`    // The destination; nil = not sent.
+	Proxy                string      `json:"proxy,omitzero"`                // Name of the proxy; "" = none.
+	ProxyPort            int64       `json:"proxyPort,omitzero"`            // Port of the proxy.
+	ProxyDevice          *Device     `json:"proxyDevice,omitzero"`          // The proxy; nil = none.
+	AntigenaEmail        bool        `json:"antigena-email,omitzero"`       // Darktrace/EMAIL knows the name.
 	Extra                RawJSON     `json:"-"`                             // What the fields above can't hold; see [RawJSON].
 
 	unusual fieldSet
@@ -281,16 +285,24 @@ type LogBreach struct {
 
 // LogDeviceHistory is a change of a device in the event log.
 type LogDeviceHistory struct {
-	Time       Millis  `json:"timems,omitzero"`     // When it changed.
-	TimeText   string  `json:"time,omitzero"`       // The same as text, "2006-01-02 15:04:05" in UTC.
-	EventType  string  `json:"eventType,omitzero"`  // Type of the entry.
-	Action     string  `json:"action,omitzero"`     // Type of the entry; usually "".
-	Name       string  `json:"name,omitzero"`       // What changed, such as "mac", "removetag" or "removehostname"; an open set.
-	Value      string  `json:"value,omitzero"`      // The value that was added or removed.
-	Reason     string  `json:"reason,omitzero"`     // Reason.
-	Device     *Device `json:"device,omitzero"`     // The device; nil = not sent.
-	DeviceName string  `json:"deviceName,omitzero"` // Name of the device.
-	Extra      RawJSON `json:"-"`                   // What the fields above can't hold; see [RawJSON].
+	Time              Millis   `json:"timems,omitzero"`            // When it changed.
+	TimeText          string   `json:"time,omitzero"`              // The same as text, "2006-01-02 15:04:05" in UTC.
+	EventType         string   `json:"eventType,omitzero"`         // Type of the entry.
+	Action            string   `json:"action,omitzero"`            // Type of the entry; usually "".
+	Name              string   `json:"name,omitzero"`              // What changed, such as "mac", "removetag" or "removehostname"; an open set.
+	Value             string   `json:"value,omitzero"`             // The value that was added or removed.
+	Reason            string   `json:"reason,omitzero"`            // Reason.
+	Device            *Device  `json:"device,omitzero"`            // The device; nil = not sent.
+	DeviceName        string   `json:"deviceName,omitzero"`        // Name of the device.
+	Source            string   `json:"source,omitzero"`            // Name of the source.
+	Destination       string   `json:"destination,omitzero"`       // Name of the destination.
+	SourceDevice      *LogHost `json:"sourceDevice,omitzero"`      // The source; nil = not sent.
+	DestinationDevice *LogHost `json:"destinationDevice,omitzero"` // The destination; nil = not sent.
+	Proxy             string   `json:"proxy,omitzero"`             // Name of the proxy; "" = none.
+	ProxyPort         int64    `json:"proxyPort,omitzero"`         // Port of the proxy.
+	ProxyDevice       *Device  `json:"proxyDevice,omitzero"`       // The proxy; nil = none.
+	AntigenaEmail     bool     `json:"antigena-email,omitzero"`    // Darktrace/EMAIL knows the name.
+	Extra             RawJSON  `json:"-"`                          // What the fields above can't hold; see [RawJSON].
 
 	unusual fieldSet
 }

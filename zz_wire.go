@@ -3677,7 +3677,7 @@ func (x *LogBreach) UnmarshalJSON(data []byte) error { return unmarshal(data, x)
 // MarshalJSON encodes the wire form.
 func (x LogBreach) MarshalJSON() ([]byte, error) { return marshal(&x) }
 
-var wireLogBreach = wire.Fields{Always: 0x0, Kept: 0x33551f2402, Names: []string{"timems", "time", "eventType", "action", "pbid", "pid", "phid", "name", "creationTime", "creationTimestamp", "score", "acknowledged", "state", "commentCount", "components", "componentBreaches", "componentBreachTimes", "didRestrictions", "didExclusions", "throttle", "interval", "sharedEndpoints", "sequenced", "active", "retired", "instanceID", "devices", "deviceLabels", "source", "destination", "sourceDevice", "destinationDevice"}}
+var wireLogBreach = wire.Fields{Always: 0x0, Kept: 0x533551f2402, Names: []string{"timems", "time", "eventType", "action", "pbid", "pid", "phid", "name", "creationTime", "creationTimestamp", "score", "acknowledged", "state", "commentCount", "components", "componentBreaches", "componentBreachTimes", "didRestrictions", "didExclusions", "throttle", "interval", "sharedEndpoints", "sequenced", "active", "retired", "instanceID", "devices", "deviceLabels", "source", "destination", "sourceDevice", "destinationDevice", "proxy", "proxyPort", "proxyDevice", "antigena-email"}}
 
 func (x *LogBreach) readJSON(c *wire.Cursor) wire.Outcome {
 	return wire.Part(c, (*string)(&x.Extra), &x.unusual, &wireLogBreach, func(name []byte) (wire.Bits, wire.Outcome) {
@@ -3746,6 +3746,14 @@ func (x *LogBreach) readJSON(c *wire.Cursor) wire.Outcome {
 			return 0x1000000000, wire.Optional(&x.SourceDevice, c, (*LogHost).readJSON)
 		case "destinationDevice":
 			return 0x2000000000, wire.Optional(&x.DestinationDevice, c, (*LogHost).readJSON)
+		case "proxy":
+			return 0x4000000000, wire.Text(&x.Proxy, c)
+		case "proxyPort":
+			return 0x8000000000, wire.Int(&x.ProxyPort, c)
+		case "proxyDevice":
+			return 0x10000000000, wire.Optional(&x.ProxyDevice, c, (*Device).readJSON)
+		case "antigena-email":
+			return 0x60000000000, wire.Flag(&x.AntigenaEmail, c)
 		}
 		return 0, wire.Foreign
 	})
@@ -3823,6 +3831,14 @@ func (x *LogBreach) writeJSON(w *wire.Writer) {
 		}
 		if !(zero&0x2000000000 != 0 && wire.InPart(string(x.Extra), "destinationDevice")) {
 			wire.PutOptional(w, "destinationDevice", x.DestinationDevice, (*LogHost).writeJSON)
+		}
+		w.PutText("proxy", x.Proxy, zero&0x4000000000 != 0)
+		w.PutInt("proxyPort", x.ProxyPort, zero&0x8000000000 != 0)
+		if !(zero&0x10000000000 != 0 && wire.InPart(string(x.Extra), "proxyDevice")) {
+			wire.PutOptional(w, "proxyDevice", x.ProxyDevice, (*Device).writeJSON)
+		}
+		if !(zero&0x40000000000 != 0 && wire.InPart(string(x.Extra), "antigena-email")) {
+			w.PutFlag("antigena-email", x.AntigenaEmail, zero&0x20000000000 != 0)
 		}
 	})
 }
@@ -4032,7 +4048,7 @@ func (x *LogDeviceHistory) UnmarshalJSON(data []byte) error { return unmarshal(d
 // MarshalJSON encodes the wire form.
 func (x LogDeviceHistory) MarshalJSON() ([]byte, error) { return marshal(&x) }
 
-var wireLogDeviceHistory = wire.Fields{Always: 0x0, Kept: 0x102, Names: []string{"timems", "time", "eventType", "action", "name", "value", "reason", "device", "deviceName"}}
+var wireLogDeviceHistory = wire.Fields{Always: 0x0, Kept: 0x53102, Names: []string{"timems", "time", "eventType", "action", "name", "value", "reason", "device", "deviceName", "source", "destination", "sourceDevice", "destinationDevice", "proxy", "proxyPort", "proxyDevice", "antigena-email"}}
 
 func (x *LogDeviceHistory) readJSON(c *wire.Cursor) wire.Outcome {
 	return wire.Part(c, (*string)(&x.Extra), &x.unusual, &wireLogDeviceHistory, func(name []byte) (wire.Bits, wire.Outcome) {
@@ -4055,6 +4071,22 @@ func (x *LogDeviceHistory) readJSON(c *wire.Cursor) wire.Outcome {
 			return 0x100, wire.Optional(&x.Device, c, (*Device).readJSON)
 		case "deviceName":
 			return 0x200, wire.Text(&x.DeviceName, c)
+		case "source":
+			return 0x400, wire.Text(&x.Source, c)
+		case "destination":
+			return 0x800, wire.Text(&x.Destination, c)
+		case "sourceDevice":
+			return 0x1000, wire.Optional(&x.SourceDevice, c, (*LogHost).readJSON)
+		case "destinationDevice":
+			return 0x2000, wire.Optional(&x.DestinationDevice, c, (*LogHost).readJSON)
+		case "proxy":
+			return 0x4000, wire.Text(&x.Proxy, c)
+		case "proxyPort":
+			return 0x8000, wire.Int(&x.ProxyPort, c)
+		case "proxyDevice":
+			return 0x10000, wire.Optional(&x.ProxyDevice, c, (*Device).readJSON)
+		case "antigena-email":
+			return 0x60000, wire.Flag(&x.AntigenaEmail, c)
 		}
 		return 0, wire.Foreign
 	})
@@ -4079,6 +4111,22 @@ func (x *LogDeviceHistory) writeJSON(w *wire.Writer) {
 			wire.PutOptional(w, "device", x.Device, (*Device).writeJSON)
 		}
 		w.PutText("deviceName", x.DeviceName, zero&0x200 != 0)
+		w.PutText("source", x.Source, zero&0x400 != 0)
+		w.PutText("destination", x.Destination, zero&0x800 != 0)
+		if !(zero&0x1000 != 0 && wire.InPart(string(x.Extra), "sourceDevice")) {
+			wire.PutOptional(w, "sourceDevice", x.SourceDevice, (*LogHost).writeJSON)
+		}
+		if !(zero&0x2000 != 0 && wire.InPart(string(x.Extra), "destinationDevice")) {
+			wire.PutOptional(w, "destinationDevice", x.DestinationDevice, (*LogHost).writeJSON)
+		}
+		w.PutText("proxy", x.Proxy, zero&0x4000 != 0)
+		w.PutInt("proxyPort", x.ProxyPort, zero&0x8000 != 0)
+		if !(zero&0x10000 != 0 && wire.InPart(string(x.Extra), "proxyDevice")) {
+			wire.PutOptional(w, "proxyDevice", x.ProxyDevice, (*Device).writeJSON)
+		}
+		if !(zero&0x40000 != 0 && wire.InPart(string(x.Extra), "antigena-email")) {
+			w.PutFlag("antigena-email", x.AntigenaEmail, zero&0x20000 != 0)
+		}
 	})
 }
 

@@ -83,6 +83,15 @@ func TestEntriesOfTheEventLog(t *testing.T) {
 	}
 	require.Error(t, json.Unmarshal([]byte(`"others"`), new(darktrace.LogEntry)))
 
+	const common = `"source":"a","destination":"b","sourceDevice":{"did":1},"destinationDevice":{"ip":"192.0.2.1"},"proxy":"c","proxyPort":3128,"proxyDevice":{"ip":"192.0.2.2"},"antigena-email":true`
+	var alert, change darktrace.LogEntry
+	require.NoError(t, json.Unmarshal([]byte(`{"eventType":"policybreach",`+common+`}`), &alert))
+	require.NoError(t, json.Unmarshal([]byte(`{"eventType":"deviceHistory",`+common+`}`), &change))
+	assert.Empty(t, alert.PolicyBreach.Extra)
+	assert.Empty(t, change.DeviceHistory.Extra)
+	assert.Equal(t, "192.0.2.2", alert.PolicyBreach.ProxyDevice.IP)
+	assert.Equal(t, "192.0.2.1", change.DeviceHistory.DestinationDevice.External.IP)
+
 	device := &darktrace.EventLogOptions{DID: 1}
 	entries, err := newClient(t, responding(200, `{"eventType":"oracle","x":1}`)).EventLog.List(t.Context(), device)
 	require.NoError(t, err)
