@@ -146,7 +146,7 @@ func TestClassification(t *testing.T) {
 		"a failure in quotes":            {200, nil, `"ERROR"`, nil, darktrace.ErrOutcomeUnknown, ""},
 		"true":                           {200, nil, "true", nil, nil, ""},
 		"false":                          {200, nil, "false", nil, darktrace.ErrOutcomeUnknown, ""},
-		"null":                           {200, nil, "null", nil, nil, ""},
+		"null":                           {200, nil, "null", nil, darktrace.ErrOutcomeUnknown, ""},
 		"cut list":                       {200, nil, `[{"aianalyst":"SUCCESS"}`, darktrace.ErrDecode, darktrace.ErrOutcomeUnknown, ""},
 	} {
 		var headers []string

@@ -238,8 +238,8 @@ func serviceCalls() []serviceCall {
 		{"Email.DecodeLink", "Email Logs", `{}`, func(ctx context.Context, c *darktrace.Client) (any, error) {
 			return c.Email.DecodeLink(ctx, "https://r.example.com/?u=a&b")
 		}, []string{"GET /agemail/api/ep/api/v1.0/admin/decode_link?link=https://r.example.com/%3Fu%3Da%26b"}},
-		{"Email.AuditEventTypes", "Audit Log", `[]`, func(ctx context.Context, c *darktrace.Client) (any, error) { return c.Email.AuditEventTypes(ctx) }, []string{"GET /agemail/api/ep/api/v1.0/system/audit/eventTypes"}},
-		{"Email.AuditEvents", "Audit Log", `[]`, func(ctx context.Context, c *darktrace.Client) (any, error) {
+		{"Email.AuditEventTypes", "Audit Log (Darktrace/Email)", `[]`, func(ctx context.Context, c *darktrace.Client) (any, error) { return c.Email.AuditEventTypes(ctx) }, []string{"GET /agemail/api/ep/api/v1.0/system/audit/eventTypes"}},
+		{"Email.AuditEvents", "Audit Log (Darktrace/Email)", `[]`, func(ctx context.Context, c *darktrace.Client) (any, error) {
 			return c.Email.AuditEvents(ctx, &darktrace.EmailAuditOptions{EventType: "login", Limit: 5, Offset: 10})
 		}, []string{"GET /agemail/api/ep/api/v1.0/system/audit/events?eventType=login&limit=5&offset=10"}},
 	}
