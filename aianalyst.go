@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/google/go-querystring/query"
 )
 
 // AIAnalystService reads, follows, acknowledges, pins and comments on AI
@@ -268,8 +266,7 @@ func (o *EventListOptions) encode(locale Locale) (url.Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, _ := query.Values(o) // It fails only for values that are not structs.
-	return complete(values, "group", o.Categories, o.ExcludePinned, locale)
+	return complete(parameters(o), "group", o.Categories, o.ExcludePinned, locale)
 }
 
 func (o *GroupListOptions) encode(locale Locale) (url.Values, error) {
@@ -283,8 +280,7 @@ func (o *GroupListOptions) encode(locale Locale) (url.Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, _ := query.Values(o) // It fails only for values that are not structs.
-	return complete(values, "", o.Categories, o.ExcludePinned, locale)
+	return complete(parameters(o), "", o.Categories, o.ExcludePinned, locale)
 }
 
 // complete adds the parameters that tags can't express. The two endpoints name the

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/google/go-querystring/query"
@@ -36,8 +37,23 @@ func valuesOf(opts any) (url.Values, error) {
 			return nil, err
 		}
 	}
+	return parameters(opts), nil
+}
+
+// parameters encodes options that were checked. Scores, the only fractions, have no
+// exponent.
+func parameters(opts any) url.Values {
 	values, _ := query.Values(opts) // It fails only for values that are not structs.
-	return values, nil
+	for name := range values {
+		text := values.Get(name)
+		if !strings.HasSuffix(name, "score") || !strings.Contains(text, "e-") {
+			continue
+		}
+		if score, err := strconv.ParseFloat(text, 64); err == nil {
+			values.Set(name, strconv.FormatFloat(score, 'f', -1, 64))
+		}
+	}
+	return values
 }
 
 // encodeOptions encodes options as a query.

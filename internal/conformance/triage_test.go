@@ -72,12 +72,12 @@ func TestReadsOfTriageOnTheWire(t *testing.T) {
 		{func(x ctx, c client) (any, error) { return c.ModelBreaches.List(x, nil) }, `[]`, "GET /modelbreaches?deviceattop=true"},
 		{func(x ctx, c client) (any, error) {
 			return c.ModelBreaches.List(x, &darktrace.BreachListOptions{
-				Start: from, End: till, CreationTime: true, DID: -1, PID: 2, UUID: id1, PBID: 3, MinScore: 0.5, IncludeAcknowledged: true,
+				Start: from, End: till, CreationTime: true, DID: -1, PID: 2, UUID: id1, PBID: 3, MinScore: 0.00001, IncludeAcknowledged: true,
 				IncludeSuppressed: true, SaaSOnly: true, SaaSFilter: []string{"office365*", "zoom*"}, GroupByDevice: true, DeviceInComponents: true,
 				Minimal: true, HistoricModelOnly: true, ExpandEnums: true, IncludeBreachURL: true, Count: 4, Order: "ASC",
 			})
 		}, `[]`, "GET /modelbreaches?count=4&creationtime=true&deviceattop=false&did=-1&endtime=1740003600000&expandenums=true&group=device&historicmodelonly=true" +
-			"&includeacknowledged=true&includebreachurl=true&includesuppressed=true&minimal=true&minscore=0.5&order=ASC&pbid=3&pid=2" +
+			"&includeacknowledged=true&includebreachurl=true&includesuppressed=true&minimal=true&minscore=0.00001&order=ASC&pbid=3&pid=2" +
 			"&saasfilter=office365*&saasfilter=zoom*&saasonly=true&starttime=1740000000123&uuid=" + id1},
 		{func(x ctx, c client) (any, error) { return c.ModelBreaches.Get(x, 6000000095002) }, `{"pbid":6000000095002}`,
 			"GET /modelbreaches/6000000095002?deviceattop=true&includeacknowledged=true"},
