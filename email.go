@@ -366,6 +366,10 @@ type EmailDashboardOptions struct {
 	Limit int `url:"limit,omitempty"`
 }
 
+func (o *EmailDashboardOptions) check() error {
+	return firstError(checkCount("Days", o.Days), checkCount("Limit", o.Limit))
+}
+
 // UserAnomaly returns the users with the most unusual e-mails, by address. Nil
 // options mean the appliance's defaults.
 //
@@ -458,6 +462,10 @@ type EmailAuditOptions struct {
 	Limit int `url:"limit,omitempty"`
 	// Offset is how many entries to skip.
 	Offset int `url:"offset,omitempty"`
+}
+
+func (o *EmailAuditOptions) check() error {
+	return firstError(checkCount("Limit", o.Limit), checkCount("Offset", o.Offset))
 }
 
 // AuditEvents returns entries of the audit log. It needs the permission "Audit

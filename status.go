@@ -405,7 +405,7 @@ func (o *EventSummaryOptions) check() error {
 	if o.Type == "" {
 		return argument("Type", "is empty")
 	}
-	return checkWindow(time.Time{}, o.End)
+	return firstError(checkWindow(time.Time{}, o.End), checkCount("Hours", o.Hours))
 }
 
 // EventSummary returns the number of events, hour by hour. It needs the

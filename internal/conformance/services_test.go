@@ -366,7 +366,11 @@ func TestArgumentsOfTheServices(t *testing.T) {
 		"w is nil":       c.PCAPs.Download(ctx, &darktrace.PCAP{Filename: "x"}, nil),
 		`capture has the file name "a/b"; only a finished capture can be downloaded`: c.PCAPs.Download(ctx, &darktrace.PCAP{Filename: "a/b"}, io.Discard),
 
-		"Type is empty": drop(c.Status.EventSummary(ctx, nil)),
+		"Type is empty":                         drop(c.Status.EventSummary(ctx, nil)),
+		"Hours is -5; it must not be negative":  drop(c.Status.EventSummary(ctx, &darktrace.EventSummaryOptions{Type: "network", Hours: -5})),
+		"Days is -1; it must not be negative":   drop(c.Email.UserAnomaly(ctx, &darktrace.EmailDashboardOptions{Days: -1})),
+		"Limit is -1; it must not be negative":  drop(c.Email.DataLoss(ctx, &darktrace.EmailDashboardOptions{Limit: -1})),
+		"Offset is -1; it must not be negative": drop(c.Email.AuditEvents(ctx, &darktrace.EmailAuditOptions{Offset: -1})),
 
 		"query is nil": drop(c.AdvancedSearch.Search(ctx, nil)),
 		"Size and Offset are 5000 and 5001; together they must be between 0 and 10000":                           drop(c.AdvancedSearch.Search(ctx, &darktrace.AdvancedQuery{Size: 5000, Offset: 5001})),
