@@ -58,9 +58,7 @@ func (q *AdvancedQuery) fixed(now time.Time) AdvancedQuery {
 	if fixed.Start.IsZero() && fixed.End.IsZero() {
 		fixed.Start = now.Add(-defaultTimeframe)
 	}
-	if fixed.End.IsZero() {
-		fixed.End = now
-	}
+	fixed.End = completed(fixed.Start, fixed.End, now)
 	return fixed
 }
 
@@ -87,10 +85,7 @@ func (q *AdvancedQuery) hash(now time.Time) (string, error) {
 	case q.Size < 0 || q.Offset < 0 || q.Offset > mostHits-cmp.Or(q.Size, 50):
 		return "", argument("Size", "and Offset are %d and %d; together they must be between 0 and %d", q.Size, q.Offset, mostHits)
 	case !q.Start.IsZero() || !q.End.IsZero():
-		end := q.End
-		if end.IsZero() {
-			end = now
-		}
+		end := completed(q.Start, q.End, now)
 		if err := checkPair(q.Start, end); err != nil {
 			return "", err
 		}

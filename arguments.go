@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/darktrace-go/darktrace/internal/clock"
 )
 
 // valueOf returns a copy of what options point at; nil gives the zero value.
@@ -18,12 +20,30 @@ func valueOf[T any](opts *T) T {
 	return *opts
 }
 
-// until completes a window for endpoints that require both ends.
+// until completes a window of entries for endpoints that require both ends. Before
+// the appliance's clock is known, the window ends as much later as the clock may be
+// ahead, so that the newest entries are in it.
 func (c *core) until(start, end time.Time) time.Time {
-	if !start.IsZero() && end.IsZero() {
-		end, _ = c.clock.Appliance()
+	now, known := c.clock.Appliance()
+	if !known {
+		now = now.Add(clock.Tolerance)
 	}
-	return end
+	return completed(start, end, now)
+}
+
+// untilNow completes a window that is measured as a whole.
+func (c *core) untilNow(start, end time.Time) time.Time { return completed(start, end, c.now()) }
+
+// completed returns end, or now for a window that only begins. A window that begins
+// after now, by a clock that may differ, ends as it begins.
+func completed(start, end, now time.Time) time.Time {
+	switch {
+	case start.IsZero() || !end.IsZero():
+		return end
+	case now.Before(start):
+		return start
+	}
+	return now
 }
 
 // ago encodes a duration as whole seconds; "" for none.

@@ -222,10 +222,7 @@ func (s *EmailService) All(ctx context.Context, query *EmailQuery) iter.Seq2[*Em
 }
 
 func (s *EmailService) end(query *EmailQuery) time.Time {
-	if query.End.IsZero() {
-		return s.client().now()
-	}
-	return query.End
+	return s.client().untilNow(query.Start, query.End)
 }
 
 func (s *EmailService) page(ctx context.Context, query *EmailQuery, end time.Time, page int) (emails []*Email, given int, err error) {

@@ -184,7 +184,7 @@ func (o *NetworkOptions) check() error { return checkPair(o.Start, o.End) }
 // Threat Visualizer API: GET /network.
 func (s *NetworkService) Get(ctx context.Context, opts *NetworkOptions) (*Network, error) {
 	o := valueOf(opts)
-	o.End = s.client().until(o.Start, o.End)
+	o.End = s.client().untilNow(o.Start, o.End)
 	return getOne[Network](ctx, s.client(), "/network", &o)
 }
 
@@ -317,7 +317,7 @@ type MetricBreach struct {
 // Threat Visualizer API: GET /metricdata.
 func (s *MetricService) Data(ctx context.Context, opts *MetricDataOptions) ([]*MetricData, error) {
 	o := valueOf(opts)
-	o.End = s.client().until(o.Start, o.End)
+	o.End = s.client().untilNow(o.Start, o.End)
 	return getList[MetricData](ctx, s.client(), "/metricdata", &struct {
 		MetricDataOptions
 		Names    metricNames `url:"metric"`

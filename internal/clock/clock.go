@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// tolerance is how far the date of a request may be from the appliance's clock. If
+	// Tolerance is how far the date of a request may be from the appliance's clock. If
 	// a request was accepted, its date was within it.
-	tolerance = 30 * time.Minute
+	Tolerance = 30 * time.Minute
 	// Furthest is the largest difference of clocks that is corrected: more than
 	// between any two time zones. A larger one would make the client sign for another
 	// day.
@@ -82,7 +82,7 @@ func (s *Stamp) Accepted(header http.Header) (time.Time, bool) {
 	dated := s.signed.Load() != 0
 	if dated {
 		near := func(t time.Time) bool { // The response arrives some time after the request.
-			return date.Sub(t) > -tolerance && date.Sub(t) < tolerance+own.Add(s.correction).Sub(signed)
+			return date.Sub(t) > -Tolerance && date.Sub(t) < Tolerance+own.Add(s.correction).Sub(signed)
 		}
 		credible = credible && (near(signed) || near(signed.Add(time.Duration(s.offset.Load()))))
 	} else {

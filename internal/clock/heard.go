@@ -43,7 +43,7 @@ func Tell(ctx context.Context, date time.Time, credible bool) {
 		return
 	}
 	h.known = true
-	if h.offset = stamp.clock.Signing().Sub(stamp.clock.now()) - tolerance; credible {
+	if h.offset = stamp.clock.Signing().Sub(stamp.clock.now()) - Tolerance; credible {
 		h.offset = date.Sub(stamp.clock.now())
 	}
 }

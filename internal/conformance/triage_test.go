@@ -180,29 +180,41 @@ func TestWritesOfTriageOnTheWire(t *testing.T) {
 }
 
 // A window without an end ends now, on the appliance's clock: the guide wants
-// both.
+// both. The newest entries are in it although that clock is not known yet.
 func TestWindowsOfTriageHaveTwoEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		start := time.Now().Add(-time.Hour)
-		for _, call := range []func(*darktrace.Client) error{
-			func(c *darktrace.Client) error {
-				_, err := c.ModelBreaches.List(t.Context(), &darktrace.BreachListOptions{Start: start})
-				return err
+		now := time.Now() // 946684800000
+		for _, call := range []func(*darktrace.Client, time.Time) error{
+			func(c *darktrace.Client, start time.Time) error {
+				return drop(c.ModelBreaches.List(t.Context(), &darktrace.BreachListOptions{Start: start}))
 			},
-			func(c *darktrace.Client) error {
-				_, err := c.EventLog.List(t.Context(), &darktrace.EventLogOptions{DID: 1, Start: start})
-				return err
+			func(c *darktrace.Client, start time.Time) error {
+				return drop(c.EventLog.List(t.Context(), &darktrace.EventLogOptions{DID: 1, Start: start}))
 			},
-			func(c *darktrace.Client) error {
-				_, err := c.Antigena.ListActions(t.Context(), &darktrace.AntigenaListOptions{Start: start})
-				return err
+			func(c *darktrace.Client, start time.Time) error {
+				return drop(c.Antigena.ListActions(t.Context(), &darktrace.AntigenaListOptions{Start: start}))
 			},
 		} {
-			r := responding(200, `[]`)
-			require.NoError(t, call(newClient(t, r)))
-			assert.Contains(t, r.lines()[0], "endtime=946684800000")
-			assert.Contains(t, r.lines()[0], "starttime=946681200000")
+			behind := time.Now().Add(-20 * time.Second).UTC().Format(http.TimeFormat)
+			r := &recorder{respond: respond(200, `[]`, "Date", behind)}
+			client := newClient(t, r)
+			for _, start := range []time.Time{now.Add(-time.Hour), now.Add(-time.Hour), now.Add(-10 * time.Second)} {
+				require.NoError(t, call(client, start))
+			}
+			for i, window := range [][]string{
+				{"starttime=946681200000", "endtime=946686600000"}, // The appliance may be 30 minutes ahead.
+				{"starttime=946681200000", "endtime=946684780000"},
+				{"starttime=946684790000", "endtime=946684790000"}, // Its clock has not come to the start.
+			} {
+				assert.Contains(t, r.lines()[i], window[0])
+				assert.Contains(t, r.lines()[i], window[1])
+			}
+			start := now.Add(-10 * time.Second)
+			require.NoError(t, drop(client.Metrics.Data(t.Context(), &darktrace.MetricDataOptions{Metrics: []string{"connections"}, Start: start})))
+			require.NoError(t, drop(client.Email.Search(t.Context(), &darktrace.EmailQuery{Start: start})))
+			assert.Contains(t, r.lines()[4], `"timeFrom":946684790,"timeTo":946684790`)
+			require.NotErrorIs(t, drop(client.AdvancedSearch.Search(t.Context(), &darktrace.AdvancedQuery{Start: start})), darktrace.ErrArgument)
 		}
 	})
 }
