@@ -156,7 +156,7 @@ func (a *response) classifySuccess() (code string, kind error) {
 	switch {
 	case a.write && succeeded(a.body):
 		return "", nil
-	case first == '<', a.html && first != 0 && first != '[' && first != '{':
+	case first == '<' && !bytes.HasPrefix(a.body, pcapng), a.html && first != 0 && first != '[' && first != '{':
 		return "", ErrLogin
 	case first == '[' && a.write:
 		return a.classifyMasters()

@@ -65,6 +65,10 @@ func TestDownloadOfACapture(t *testing.T) {
 	got, err := download(responding(200, packets))
 	require.NoError(t, err)
 	assert.Equal(t, packets, got)
+	newer := "\n\r\r\n<\x00\x00\x00\x4d\x3c\x2b\x1a" + string(make([]byte, 48))
+	got, err = download(responding(200, newer))
+	require.NoError(t, err, "its length is no page")
+	assert.Equal(t, newer, got)
 	got, err = download(&recorder{respond: func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 200, Body: io.NopCloser(byteByByte(packets[:24]))}, nil
 	}})
