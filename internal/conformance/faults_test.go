@@ -43,8 +43,8 @@ func TestACommentIsReceivedOnce(t *testing.T) {
 		"response that drips":                  {Drip: time.Minute, DripSize: 1, CarryOut: true},
 		"response that never ends":             {Endless: true, CarryOut: true},
 		"response cut short, but complete":     {Truncate: true, CarryOut: true},
-		"response that is no JSON":             {Body: "OK", CarryOut: true},
-		"response that is no JSON, compressed": {Body: "OK", Gzip: true, CarryOut: true},
+		"response that is no JSON":             {Body: "done", CarryOut: true},
+		"response that is no JSON, compressed": {Body: "done", Gzip: true, CarryOut: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
