@@ -40,7 +40,7 @@ const (
 	defaultBatch    = 100
 	minWatchBackoff = time.Second
 	maxWatchBackoff = 5 * time.Minute
-	saveTimeout     = 30 * time.Second
+	storeTimeout    = 30 * time.Second // of one try
 	saveEvery       = 15 * time.Minute
 	standsStill     = 5 // Intervals
 	maxRefused      = 4 // times in a row that a window is refused: gateways have bad moments
@@ -190,11 +190,8 @@ func (l *loop[C]) begin(ctx context.Context) error {
 // takeOver loads the checkpoint and makes it this loop's by a save, which proves
 // the store and shows to any other loop that it has been replaced.
 func (l *loop[C]) takeOver(ctx context.Context) error {
-	err := l.insist(ctx, func() (err error) {
-		l.stored, err = LoadCheckpoint(ctx, l.store)
-		return err
-	})
-	if err != nil {
+	var err error
+	if l.stored, err = l.load(ctx); err != nil {
 		return err
 	}
 	if l.current, err = l.first(ctx); err != nil {
@@ -301,11 +298,11 @@ func (l *loop[C]) save(ctx context.Context, next *Checkpoint, changes []C, now b
 	}
 	next = next.beat(l.owner, l.Standby)
 	prev := l.stored
-	saving, cancel := outlive(ctx, saveTimeout) // What was handled is saved even then.
+	saving, cancel := outlive(ctx, storeTimeout) // What was handled is saved even then.
 	defer cancel()
 	doubtful := false
 	err := l.insist(saving, func() error {
-		trying, cancel := context.WithTimeout(context.WithoutCancel(saving), saveTimeout)
+		trying, cancel := context.WithTimeout(context.WithoutCancel(saving), storeTimeout)
 		defer cancel()
 		if doubtful {
 			if stored, err := LoadCheckpoint(trying, l.store); err != nil {
@@ -342,6 +339,17 @@ func outlive(ctx context.Context, d time.Duration) (context.Context, func()) {
 		timer.Stop()
 	})
 	return longer, func() { stop(); cancel() }
+}
+
+// load loads the checkpoint. Each try has a limit: a connection may never respond.
+func (l *loop[C]) load(ctx context.Context) (stored *Checkpoint, err error) {
+	err = l.insist(ctx, func() (err error) {
+		trying, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		stored, err = LoadCheckpoint(trying, l.store)
+		return err
+	})
+	return stored, err
 }
 
 // insist does what a store may fail to do for a while.
@@ -404,11 +412,7 @@ func (l *loop[C]) stand(ctx context.Context) error {
 	for {
 		var seen *Checkpoint
 		for still := 0; still < standsStill; still++ {
-			var now *Checkpoint
-			err := l.insist(ctx, func() (err error) {
-				now, err = LoadCheckpoint(ctx, l.store)
-				return err
-			})
+			now, err := l.load(ctx)
 			if err != nil {
 				return err
 			}

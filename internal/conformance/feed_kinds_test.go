@@ -290,12 +290,27 @@ func (p poisoned) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// deliverySink is a ChangeStore in memory that may fail after it has stored.
+// deliverySink is a ChangeStore in memory that fails after it has stored, now and
+// then, and whose connection may be lost during a Load without a trace.
 type deliverySink struct {
 	darktrace.CheckpointStore
 	mu       sync.Mutex
 	ids      []string
 	doubtful int
+	loads    int
+	hang     int // the number of the Load that hangs; 0 = none
+}
+
+func (s *deliverySink) Load(ctx context.Context) (*darktrace.Checkpoint, error) {
+	s.mu.Lock()
+	s.loads++
+	hangs := s.loads == s.hang
+	s.mu.Unlock()
+	if hangs {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return s.CheckpointStore.Load(ctx)
 }
 
 func (s *deliverySink) SaveChanges(ctx context.Context, prev, next *darktrace.Checkpoint, changes []darktrace.EventChange) error {
@@ -344,4 +359,33 @@ func TestDeliverWithReplicas(t *testing.T) {
 		group.Wait()
 		assert.Equal(t, eventIDs(f.events[1:]), sorted(sink.ids))
 	})
+}
+
+// A Load that hangs once stops no replica.
+func TestReplicasOfAStoreThatHangs(t *testing.T) {
+	t.Parallel()
+	for hang := range 6 {
+		t.Run(fmt.Sprint("Load ", hang+1), func(t *testing.T) {
+			t.Parallel()
+			inFeed(t, func(t *testing.T, f *feed) {
+				sink := &deliverySink{CheckpointStore: darktrace.MemoryCheckpoint(), hang: hang + 1}
+				opts := &darktrace.WatchOptions{OnError: func(error) {}}
+				both, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				var group sync.WaitGroup
+				for _, life := range []time.Duration{time.Hour, 10 * time.Minute} {
+					group.Go(func() {
+						ctx, cancel := context.WithTimeout(both, life)
+						defer cancel()
+						assert.NoError(t, f.client.AIAnalyst.Deliver(ctx, sink, opts))
+					})
+					time.Sleep(time.Second)
+				}
+				time.Sleep(20 * time.Minute)
+				want := f.happens(3)
+				group.Wait()
+				assert.Equal(t, sorted(want), sorted(sink.ids))
+			})
+		})
+	}
 }
