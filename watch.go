@@ -305,15 +305,16 @@ func (l *loop[C]) save(ctx context.Context, next *Checkpoint, changes []C, now b
 		trying, cancel := context.WithTimeout(context.WithoutCancel(saving), storeTimeout)
 		defer cancel()
 		if doubtful {
-			if stored, err := LoadCheckpoint(trying, l.store); err != nil {
+			if done, err := l.settle(trying, prev, next); done || err != nil {
 				return err
-			} else if stored.Equal(next) {
-				return nil
-			} else if !stored.Equal(prev) {
-				return fmt.Errorf("darktrace: %w: another program has moved the checkpoint on", ErrCheckpointConflict)
 			}
 		}
 		err := l.write(trying, prev, next, changes)
+		if doubtful && errors.Is(err, ErrCheckpointConflict) { // An earlier try may have been committed late.
+			if done, settleErr := l.settle(trying, prev, next); done || settleErr != nil {
+				err = settleErr
+			}
+		}
 		doubtful = err != nil
 		return err
 	})
@@ -321,6 +322,20 @@ func (l *loop[C]) save(ctx context.Context, next *Checkpoint, changes []C, now b
 		l.stored, l.current, l.saved = next, next, time.Now()
 	}
 	return err
+}
+
+// settle reports whether a save that seemed to fail has stored next after all. If
+// something else but prev is stored, it returns ErrCheckpointConflict.
+func (l *loop[C]) settle(ctx context.Context, prev, next *Checkpoint) (done bool, err error) {
+	switch stored, err := LoadCheckpoint(ctx, l.store); {
+	case err != nil:
+		return false, err
+	case stored.Equal(next):
+		return true, nil
+	case !stored.Equal(prev):
+		return false, fmt.Errorf("darktrace: %w: another program has moved the checkpoint on", ErrCheckpointConflict)
+	}
+	return false, nil
 }
 
 func (l *loop[C]) write(ctx context.Context, prev, next *Checkpoint, changes []C) error {

@@ -537,61 +537,74 @@ func (s *savingStore) Save(ctx context.Context, prev, next *darktrace.Checkpoint
 	return s.CheckpointStore.Save(ctx, prev, next)
 }
 
-// losingStore saves but returns an error, or lets another program save first.
+// losingStore returns an error from its second Save. save is what happens meanwhile;
+// late, if set, is what happens when the third Save waits for the second one's locks.
 type losingStore struct {
 	darktrace.CheckpointStore
-	saves  int
-	before func(ctx context.Context, prev *darktrace.Checkpoint)
+	saves int
+	save  func(ctx context.Context, prev, next *darktrace.Checkpoint) error
+	late  func() error
 }
 
 func (s *losingStore) Save(ctx context.Context, prev, next *darktrace.Checkpoint) error {
-	if s.saves++; s.saves != 2 {
-		return s.CheckpointStore.Save(ctx, prev, next)
+	switch s.saves++; {
+	case s.saves == 2:
+		return errors.Join(s.save(ctx, prev, next), errors.New("connection lost"))
+	case s.saves == 3 && s.late != nil:
+		if err := s.late(); err != nil {
+			return err
+		}
 	}
-	if s.before != nil {
-		s.before(ctx, prev)
-	} else if err := s.CheckpointStore.Save(ctx, prev, next); err != nil {
-		return err
-	}
-	return errors.New("connection lost")
+	return s.CheckpointStore.Save(ctx, prev, next)
 }
 
 // TestWatchSettlesADoubtfulSave loads the checkpoint to find out the outcome of a
 // save whose response was lost.
 func TestWatchSettlesADoubtfulSave(t *testing.T) {
 	t.Parallel()
-	for _, other := range []bool{false, true} {
-		inWatch(t, func(t *testing.T, w *watchFeed) {
-			w.opts.OnError = func(err error) { require.EqualError(t, err, "connection lost") }
-			w.happens(2)
-			store := &losingStore{CheckpointStore: w.store}
-			if other {
+	for _, how := range []string{"saved", "not saved", "saved late", "another program"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			inWatch(t, func(t *testing.T, w *watchFeed) {
+				w.opts.OnError = func(err error) { require.EqualError(t, err, "connection lost") }
+				w.happens(2)
 				result, err := w.client.AIAnalyst.Poll(t.Context(), nil, nil)
 				require.NoError(t, err)
-				store.before = func(ctx context.Context, prev *darktrace.Checkpoint) {
-					require.NoError(t, store.CheckpointStore.Save(ctx, prev, result.Checkpoint))
+				store := &losingStore{CheckpointStore: w.store}
+				store.save = func(ctx context.Context, prev, next *darktrace.Checkpoint) error {
+					switch how {
+					case "saved":
+						return w.store.Save(ctx, prev, next)
+					case "saved late":
+						store.late = func() error { return w.store.Save(t.Context(), prev, next) }
+					case "another program":
+						return w.store.Save(ctx, prev, result.Checkpoint)
+					}
+					return nil
 				}
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-			defer cancel()
-			var errs []error
-			handled := 0
-			for _, err := range w.client.AIAnalyst.Watch(ctx, store, &w.opts) {
-				if err != nil {
-					errs = append(errs, err)
-					continue
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				defer cancel()
+				var errs []error
+				handled := 0
+				for _, err := range w.client.AIAnalyst.Watch(ctx, store, &w.opts) {
+					if err != nil {
+						errs = append(errs, err)
+						continue
+					}
+					handled++
 				}
-				handled++
-			}
-			assert.Equal(t, 2, handled)
-			if other {
-				require.Len(t, errs, 1)
-				require.ErrorIs(t, errs[0], darktrace.ErrCheckpointConflict)
-				require.EqualError(t, errs[0], "darktrace: checkpoint conflict: another program has moved the checkpoint on")
-				return
-			}
-			require.Empty(t, errs)
-			assert.Equal(t, 2, store.saves, "what was saved is not saved again")
+				assert.Equal(t, 2, handled)
+				if how == "another program" {
+					require.Len(t, errs, 1)
+					require.ErrorIs(t, errs[0], darktrace.ErrCheckpointConflict)
+					require.EqualError(t, errs[0], "darktrace: checkpoint conflict: another program has moved the checkpoint on")
+					return
+				}
+				require.Empty(t, errs)
+				if how == "saved" {
+					assert.Equal(t, 2, store.saves, "what was saved is not saved again")
+				}
+			})
 		})
 	}
 }
