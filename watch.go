@@ -8,7 +8,6 @@ import (
 	"iter"
 	mathrand "math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -55,9 +54,9 @@ const (
 //     are those behind it.
 //   - The checkpoint is saved before anything is delivered, which proves the
 //     store; after each batch of at most Limit changes; if there is nothing
-//     new, every 15 minutes, or after each Poll with Standby; and when the loop
-//     ends, for any reason. The last save is tried for up to 30 seconds, even
-//     after ctx has ended.
+//     new, every 15 minutes, or with Standby after each Poll, and every Interval
+//     during a long one; and when the loop ends, for any reason. The last save
+//     is tried for up to 30 seconds, even after ctx has ended.
 //   - A crash repeats at most one batch, the changes handled since the last
 //     save, and loses nothing. A repeated change has the same Key. With a Limit
 //     of 1 it repeats at most one change.
@@ -102,9 +101,9 @@ func watch[C any](ctx context.Context, store CheckpointStore, o *WatchOptions, b
 					err = errLeft
 				}
 			}()
-			stop, replaced := l.live(ctx)
+			alive, stop := l.live(ctx)
 			defer stop()
-			for ctx.Err() == nil && !replaced() && taken < len(out.changes) {
+			for alive.Err() == nil && taken < len(out.changes) {
 				if !yield(out.changes[taken], nil) {
 					left = true
 					break
@@ -220,7 +219,12 @@ func (l *loop[C]) follow(ctx context.Context) error {
 	failures, refused := 0, 0
 	for {
 		wait := l.wait()
-		out, err := l.poll(ctx, l.current, l.pace(wait))
+		alive, stop := l.live(ctx)
+		out, err := l.poll(alive, l.current, l.pace(wait))
+		stop()
+		if cause := context.Cause(alive); errors.Is(cause, ErrCheckpointConflict) {
+			return cause
+		}
 		if out == nil {
 			return err
 		}
@@ -267,9 +271,6 @@ func (l *loop[C]) pace(wait time.Duration) pace {
 	p := pace{pause: wait, budget: l.Budget}
 	if p.budget == 0 {
 		p.budget = max(l.Interval, minBudget)
-		if l.Standby {
-			p.budget = min(p.budget, 2*l.Interval)
-		}
 	}
 	return p
 }
@@ -396,30 +397,30 @@ func (l *loop[C]) sleep(ctx context.Context, wait time.Duration) error {
 	return sleep(ctx, wait)
 }
 
-// live shows, while a body is at work, that a program is there which others watch. It
-// returns what ends that, and what reports whether another program has taken over.
-func (l *loop[C]) live(ctx context.Context) (stop func(), replaced func() bool) {
+// live shows to others that watch that this program is there, during a Poll or while a
+// body is at work, until stop is called. The context that it returns ends when another
+// program has taken over; its cause is ErrCheckpointConflict then.
+func (l *loop[C]) live(ctx context.Context) (alive context.Context, stop func()) {
 	if !l.Standby {
-		return func() {}, func() bool { return false }
+		return ctx, func() {}
 	}
-	alive, cancel := context.WithCancel(ctx)
-	var gone atomic.Bool
+	alive, cancel := context.WithCancelCause(ctx)
 	var group sync.WaitGroup
 	beating := *l
 	beating.OnError = func(error) {} // It would be called beside the body.
 	group.Go(func() {
 		for sleep(alive, l.Interval) == nil {
-			if errors.Is(beating.save(alive, beating.current, nil, true), ErrCheckpointConflict) {
-				gone.Store(true)
+			if err := beating.save(alive, beating.current, nil, true); errors.Is(err, ErrCheckpointConflict) {
+				cancel(err)
 				return
 			}
 		}
 	})
-	return func() {
-		cancel()
+	return alive, func() {
+		cancel(nil)
 		group.Wait()
 		l.stored, l.current, l.saved = beating.stored, beating.current, beating.saved
-	}, gone.Load
+	}
 }
 
 // stand waits until the checkpoint has stood still, and takes it over.

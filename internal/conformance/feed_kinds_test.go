@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -359,6 +360,52 @@ func TestDeliverWithReplicas(t *testing.T) {
 		group.Wait()
 		assert.Equal(t, eventIDs(f.events[1:]), sorted(sink.ids))
 	})
+}
+
+// Both replicas live, and a Poll takes longer than the time after which one takes
+// over from another.
+func TestReplicasOfASlowAppliance(t *testing.T) {
+	t.Parallel()
+	for _, budget := range []time.Duration{0, 2 * time.Minute} {
+		t.Run(fmt.Sprint("Budget ", budget), func(t *testing.T) {
+			t.Parallel()
+			inFeed(t, func(t *testing.T, f *feed) {
+				slow := newClient(t, roundTripper(func(req *http.Request) (*http.Response, error) {
+					select {
+					case <-time.After(28 * time.Second):
+						return f.RoundTrip(req)
+					case <-req.Context().Done():
+						return nil, req.Context().Err()
+					}
+				}))
+				want := f.happens(20)
+				sink := &deliverySink{CheckpointStore: darktrace.MemoryCheckpoint()}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				var mu sync.Mutex
+				var conflicts []time.Duration // after the second one began
+				var began time.Time
+				opts := &darktrace.WatchOptions{Interval: 5 * time.Second, PollOptions: darktrace.PollOptions{Budget: budget}}
+				opts.OnError = func(err error) {
+					mu.Lock()
+					defer mu.Unlock()
+					if errors.Is(err, darktrace.ErrCheckpointConflict) {
+						conflicts = append(conflicts, time.Since(began))
+					}
+				}
+				var group sync.WaitGroup
+				for range 2 {
+					time.Sleep(7 * time.Second)
+					began = time.Now()
+					group.Go(func() { assert.NoError(t, slow.AIAnalyst.Deliver(ctx, sink, opts)) })
+				}
+				group.Wait()
+				assert.Equal(t, sorted(want), sorted(sink.ids))
+				require.Len(t, conflicts, 1, "the second one takes over when it begins, and keeps the feed")
+				assert.LessOrEqual(t, conflicts[0], opts.Interval, "the first one goes on with a Poll in vain")
+			})
+		})
+	}
 }
 
 // A Load that hangs once stops no replica.
