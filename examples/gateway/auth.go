@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
@@ -48,29 +47,31 @@ func NewAuth(c Config) (*Auth, error) {
 		}
 	}
 	credentials := &clientcredentials.Config{TokenURL: c.TokenURL, ClientID: c.ClientID, ClientSecret: c.ClientSecret}
-	var mu sync.Mutex // Held while a token is fetched, so that callers share it.
-	var current *oauth2.Token
+	current := make(chan *oauth2.Token, 1) // It is empty while a token is fetched, so that callers share it.
+	current <- nil
 	return &Auth{
 		username: c.Username,
-		token: func(ctx context.Context) (*oauth2.Token, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			if current.Valid() {
-				return current, nil
+		token: func(ctx context.Context) (token *oauth2.Token, err error) {
+			select {
+			case token = <-current:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+			defer func() { current <- token }()
+			if token.Valid() {
+				return token, nil
 			}
 			if c.HTTPClient != nil {
 				ctx = context.WithValue(ctx, oauth2.HTTPClient, c.HTTPClient)
 			}
-			token, err := credentials.Token(ctx)
-			if err == nil {
-				current = token
-			}
-			return token, err
+			return credentials.Token(ctx)
 		},
 		forget: func() {
-			mu.Lock()
-			defer mu.Unlock()
-			current = nil
+			select {
+			case <-current:
+				current <- nil
+			default: // Another call is fetching one.
+			}
 		},
 	}, nil
 }
@@ -80,10 +81,14 @@ func NewAuth(c Config) (*Auth, error) {
 func (a *Auth) Authenticate(req *http.Request, _ []byte) error {
 	token, err := a.token(req.Context())
 	var refused *oauth2.RetrieveError
-	if errors.As(err, &refused) && refused.Response.StatusCode < http.StatusInternalServerError {
-		return fmt.Errorf("gateway: %w: the token endpoint returned %s", darktrace.ErrSignature, refused.Response.Status)
-	}
-	if err != nil {
+	switch {
+	case errors.As(err, &refused):
+		err = fmt.Errorf("gateway: the token endpoint returned %s", refused.Response.Status)
+		if code := refused.Response.StatusCode; code == http.StatusBadRequest || code == http.StatusUnauthorized {
+			err = fmt.Errorf("%w: %w", darktrace.ErrSignature, err)
+		}
+		return err
+	case err != nil:
 		return err
 	}
 	token.SetAuthHeader(req)

@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -140,4 +143,59 @@ func TestTokenEndpointAway(t *testing.T) {
 
 	_, err := NewAuth(Config{TokenURL: gateway.URL, ClientID: "id", ClientSecret: "secret", Username: " "})
 	require.ErrorIs(t, err, darktrace.ErrArgument)
+}
+
+// behind returns a client of a gateway that fetches its tokens from a handler.
+func behind(t *testing.T, gateway *darktracetest.Server, handler http.HandlerFunc) *darktrace.Client {
+	t.Helper()
+	tokens := httptest.NewServer(handler)
+	t.Cleanup(tokens.Close)
+	auth, err := NewAuth(Config{TokenURL: tokens.URL, ClientID: "id", ClientSecret: "canary-secret", Username: author})
+	require.NoError(t, err)
+	client, err := darktrace.NewClient(gateway.URL, auth, darktrace.WithRootCAs(gateway.CertPool()), darktrace.WithRetryPolicy(darktrace.RetryPolicy{}))
+	require.NoError(t, err)
+	return client
+}
+
+// Only 400 and 401 mean that the credentials are wrong: a loop would end with that.
+func TestTokenEndpointRefuses(t *testing.T) {
+	t.Parallel()
+	gateway, _ := start(t)
+	for status, wrong := range map[int]bool{400: true, 401: true, 404: false, 408: false, 429: false, 500: false} {
+		client := behind(t, gateway, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte("canary-body"))
+		})
+		err := client.Ping(t.Context())
+		require.ErrorContains(t, err, fmt.Sprint("the token endpoint returned ", status))
+		assert.Equal(t, wrong, errors.Is(err, darktrace.ErrSignature), err)
+		assert.NotContains(t, err.Error(), "canary")
+	}
+}
+
+// No call waits longer than its context for a token that another call fetches.
+func TestTokenEndpointHangs(t *testing.T) {
+	t.Parallel()
+	gateway, _ := start(t)
+	arrived := make(chan struct{}, 9)
+	client := behind(t, gateway, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // Only then the server sees when the client leaves.
+		arrived <- struct{}{}
+		<-r.Context().Done()
+	})
+	long, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	first := make(chan error, 1)
+	go func() { first <- client.Ping(long) }()
+	<-arrived
+	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, client.Ping(short), context.DeadlineExceeded)
+	select {
+	case err := <-first:
+		t.Error("the second call has waited for the first one:", err)
+	default:
+	}
+	stop()
+	require.ErrorIs(t, <-first, context.Canceled)
 }
