@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string, out, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	consumer, err := consume(ctx, js, *feed, out)
+	consumer, err := consume(ctx, js, *feed, out, stderr)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func embed() (srv *server.Server, stop func(), err error) {
 }
 
 // consume prints each change as a line of JSON. Copies share one durable consumer.
-func consume(ctx context.Context, js jetstream.JetStream, feed string, out io.Writer) (jetstream.ConsumeContext, error) {
+func consume(ctx context.Context, js jetstream.JetStream, feed string, out, stderr io.Writer) (jetstream.ConsumeContext, error) {
 	consumer, err := js.CreateOrUpdateConsumer(ctx, "KV_darktrace", jetstream.ConsumerConfig{
 		Durable: feed + "-printer", FilterSubject: "darktrace.changes." + feed + ".>",
 	})
@@ -129,13 +129,14 @@ func consume(ctx context.Context, js jetstream.JetStream, feed string, out io.Wr
 		mu.Lock()
 		defer mu.Unlock()
 		change, err := natsstore.Change(msg)
-		if err == nil {
-			err = print(change)
+		switch {
+		case err != nil:
+			fmt.Fprintln(stderr, "fleet:", err)
+			_ = msg.TermWithReason(err.Error()) // It would be the same the next time.
+		case print(change) != nil:
+			_ = msg.NakWithDelay(time.Second) // The server delivers it again.
+		default:
+			_ = msg.Ack()
 		}
-		if err != nil {
-			_ = msg.Nak() // The server delivers it again.
-			return
-		}
-		_ = msg.Ack()
 	})
 }

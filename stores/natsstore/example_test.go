@@ -2,6 +2,7 @@ package natsstore_test
 
 import (
 	"context"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -27,14 +28,14 @@ func Example() {
 		}
 		return consumer.Consume(func(msg jetstream.Msg) {
 			change, err := natsstore.Change(msg)
-			if err == nil {
-				err = handle(change) // After a crash it may receive a change again, with the same Key.
+			switch {
+			case err != nil:
+				_ = msg.TermWithReason(err.Error()) // It would be the same the next time.
+			case handle(change) != nil: // After a crash it may receive a change again, with the same Key.
+				_ = msg.NakWithDelay(time.Minute)
+			default:
+				_ = msg.Ack()
 			}
-			if err != nil {
-				_ = msg.Nak()
-				return
-			}
-			_ = msg.Ack()
 		})
 	}
 	_, _ = deliver, consume
