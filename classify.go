@@ -307,7 +307,7 @@ func (a *response) verdict(object []byte) (v verdict) {
 			setFirst(&v.message, cmp.Or(text, string(value)))
 		case telling && word && refuses(text):
 			setFirst(&v.refusal, text)
-		case telling && refuses(text), (name == "success" || name == "ok") && string(value) == "false",
+		case telling && refuses(text), (name == "success" || name == "ok" || name == "replicate") && (text == "false" || slices.Contains(nothing, string(value))),
 			name == "errors" && !slices.Contains(nothing, string(value)):
 			setFirst(&v.unclear, cmp.Or(text, name+": "+string(value)))
 		case name == "response" && word:

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/darktrace-go/darktrace/internal/wire"
 )
 
 // ModelBreachService reads, follows, acknowledges and comments on model alerts,
@@ -252,8 +254,9 @@ func (s *ModelBreachService) AcknowledgeVerified(ctx context.Context, pbids ...i
 }
 
 // PostComment posts a comment on a model alert. A nil error means that the
-// appliance confirmed it, with a status or with the stored comment. It needs
-// the permission "Discuss Breaches".
+// appliance confirmed it, with a status or with the stored comment. If the
+// response has neither, PostComment returns ErrOutcomeUnknown. It needs the
+// permission "Discuss Breaches".
 //
 // Threat Visualizer API: POST /modelbreaches/{pbid}/comments.
 func (s *ModelBreachService) PostComment(ctx context.Context, pbid int64, message string) error {
@@ -262,7 +265,33 @@ func (s *ModelBreachService) PostComment(ctx context.Context, pbid int64, messag
 	}
 	return s.client().do(ctx, &Request{Method: http.MethodPost, Path: pathOf("modelbreaches", pbid, "comments"), JSON: struct {
 		Message string `json:"message"`
-	}{message}}, nil)
+	}{message}}, new(breachCommentPosted))
+}
+
+// breachCommentPosted is the response to a comment: a status or the stored comment,
+// or a list with one of them for each master.
+type breachCommentPosted struct{}
+
+func (*breachCommentPosted) UnmarshalJSON(data []byte) error {
+	confirmed := false
+	master := func(_ string, object []byte) bool {
+		confirmed = false
+		wire.Parts(object, func(name string, value []byte) bool {
+			text, _ := wire.Unquote(value)
+			confirmed = name == "message" || name == "commentid" || name == "replicate" || strings.HasPrefix(text, "SUCCESS")
+			return !confirmed
+		})
+		return confirmed
+	}
+	if firstByte(data) == '[' {
+		wire.Parts(data, master)
+	} else {
+		master("", data)
+	}
+	if !confirmed {
+		return errors.New("it has neither SUCCESS nor the comment")
+	}
+	return nil
 }
 
 // PostCommentVerified posts a comment and reads it back, with two more

@@ -55,11 +55,16 @@ func TestPostBreachComment(t *testing.T) {
 	for _, body := range []string{
 		`{"response":"SUCCESS"}`,
 		`[{"message":"Seen","username":"analyst","time":1727202568000,"pid":2509,"commentid":570}]`,
+		`{"commentid":570}`, `[{"replicate":true,"data":[]}]`, ` `,
 	} {
 		r := responding(200, body)
 		require.NoError(t, newClient(t, r).ModelBreaches.PostComment(t.Context(), 7, "Seen, “later”"))
 		assert.Equal(t, []string{`POST /modelbreaches/7/comments {"message":"Seen, \u201clater\u201d"}`}, r.lines())
 		assert.Equal(t, "application/json", r.all()[0].header.Get("Content-Type"))
+	}
+	for _, body := range []string{`{}`, `[{"foo":1}]`, `{"foo":"bar"}`, `[{"replicate":false}]`, `[{"response":"SUCCESS"},{"foo":1}]`} {
+		err := newClient(t, responding(200, body)).ModelBreaches.PostComment(t.Context(), 7, "Seen")
+		require.ErrorIs(t, err, darktrace.ErrOutcomeUnknown, body)
 	}
 }
 
