@@ -174,27 +174,36 @@ func (a *response) classifySuccess() (code string, kind error) {
 }
 
 // classifyMasters reads a Unified View's response to a write, which has an
-// object for each master. It is a success if any of them reports success, or if
-// none reports a failure. A list that is empty or holds something else proves
-// nothing.
+// object for each master. It is a success if none reports a failure, and a
+// failure if all do. A mix proves nothing, nor does a list that is empty or holds
+// something else.
 func (a *response) classifyMasters() (code string, kind error) {
-	silent, success, unclear, masters := false, false, "", 0
+	masters, failures, success, silent, unclear := 0, 0, false, false, ""
 	valid := wire.Parts(a.body, func(_ string, master []byte) bool {
+		if master[0] == 'n' { // null is no element.
+			return true
+		}
 		masters++
 		v := a.verdict(master)
-		setFirst(&code, v.failed(true))
-		setFirst(&unclear, v.unclear)
-		silent = silent || v.failed(true) == "" && master[0] != '{'
-		success = v.success
-		return !success && !a.stopped()
+		switch failure := v.failed(true); {
+		case failure != "":
+			failures++
+			setFirst(&code, failure)
+		case v.success:
+			success = true
+		default:
+			silent = silent || master[0] != '{'
+			setFirst(&unclear, v.unclear)
+		}
+		return !a.stopped()
 	})
 	switch {
-	case success, !valid: // Decoding will say what is wrong with it.
+	case !valid: // Decoding will say what is wrong with it.
 		return "", nil
-	case unclear != "", code == "" && (silent || masters == 0):
-		return unclear, ErrOutcomeUnknown
-	case code != "":
+	case masters > 0 && failures == masters:
 		return code, ErrRejected
+	case failures > 0, unclear != "", !success && (silent || masters == 0):
+		return cmp.Or(code, unclear), ErrOutcomeUnknown
 	}
 	return "", nil
 }

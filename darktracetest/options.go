@@ -113,8 +113,8 @@ const (
 func WithWindowField(f WindowField) Option { return func(c *config) { c.window = f } }
 
 // WithUnifiedView makes the server the head of several masters: the response to
-// a write is a list with one object for each, and the parameter master filters.
-// Events belong to the first master; see SetMaster.
+// a write is a list with one object for each master that the write concerns, and
+// the parameter master filters. Events belong to the first master; see SetMaster.
 func WithUnifiedView(masters ...int64) Option { return func(c *config) { c.masters = masters } }
 
 // WithResponsePerMaster makes the responses of a Unified View to reads of AI

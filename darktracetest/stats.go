@@ -139,7 +139,7 @@ func (s *Server) postInvestigation(c *call) response {
 	c.CarriedOut = true
 	return s.writeResponse(func(master int64) map[string]string {
 		if len(s.cfg.masters) > 0 && master != s.cfg.masters[0] {
-			return map[string]string{"aianalyst": "ERROR"}
+			return nil
 		}
 		return map[string]string{"investigationId": i.id}
 	})

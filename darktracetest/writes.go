@@ -39,27 +39,33 @@ func (s *Server) written(c *call, found []*event) response {
 	if c.CarriedOut = len(found) > 0; !c.CarriedOut {
 		c.refuse(Failed, "there is no such event, or nothing to change")
 	}
-	word := func(ok bool) string {
-		if ok {
-			return "SUCCESS"
-		}
-		return "ERROR"
-	}
 	return s.writeResponse(func(master int64) map[string]string {
-		concerned := slices.ContainsFunc(found, func(e *event) bool { return s.masterOf(e) == master })
-		return map[string]string{"aianalyst": word(concerned)}
+		if !slices.ContainsFunc(found, func(e *event) bool { return s.masterOf(e) == master }) {
+			return nil
+		}
+		return map[string]string{"aianalyst": "SUCCESS"}
 	})
 }
 
 // writeResponse responds to a write with one object or, on a Unified View, with a
-// list of one object for each master.
+// list of one object for each master that the write concerns. If object returns nil
+// for every master, the write failed.
 func (s *Server) writeResponse(object func(master int64) map[string]string) response {
+	failure := map[string]string{"aianalyst": "ERROR"}
 	if len(s.cfg.masters) == 0 {
-		return jsonResponse(http.StatusOK, object(0))
+		if made := object(0); made != nil {
+			return jsonResponse(http.StatusOK, made)
+		}
+		return jsonResponse(http.StatusOK, failure)
 	}
-	objects := make([]map[string]string, len(s.cfg.masters))
-	for i, master := range s.cfg.masters {
-		objects[i] = object(master)
+	var objects []map[string]string
+	for _, master := range s.cfg.masters {
+		if made := object(master); made != nil {
+			objects = append(objects, made)
+		}
+	}
+	if objects == nil {
+		objects = slices.Repeat([]map[string]string{failure}, len(s.cfg.masters))
 	}
 	return jsonResponse(http.StatusOK, objects)
 }

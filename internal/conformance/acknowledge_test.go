@@ -38,7 +38,7 @@ func TestAcknowledgeGroup(t *testing.T) {
 	t.Parallel()
 	r := &recorder{respond: func(req *http.Request) (*http.Response, error) {
 		if req.Method == http.MethodPost {
-			return httpmock.NewStringResponse(200, `[{"aianalyst":"ERROR"},{"aianalyst":"SUCCESS"}]`), nil
+			return httpmock.NewStringResponse(200, `[{"aianalyst":"SUCCESS"},{"aianalyst":"SUCCESS"}]`), nil
 		}
 		return httpmock.NewStringResponse(200, `[{"id":"g`+id1+`","incidentEvents":[{"uuid":"`+id1+`"},{"uuid":"`+id2+`"}]}]`), nil
 	}}

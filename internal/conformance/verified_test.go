@@ -91,6 +91,27 @@ func TestAcknowledgeVerifiedNamesEachID(t *testing.T) {
 	assert.Equal(t, []error{darktrace.ErrRejected}, kindsOf(err), "%v", err)
 }
 
+// Of two masters one acknowledges its event. Only reading tells which.
+func TestAcknowledgeOnMastersThatDisagree(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`[{"aianalyst":"SUCCESS"},{"aianalyst":"ERROR"}]`, `[{"aianalyst":"ERROR"},{"aianalyst":"SUCCESS"}]`} {
+		r := &recorder{respond: func(req *http.Request) (*http.Response, error) {
+			if req.Method == http.MethodPost {
+				return httpmock.NewStringResponse(200, body), nil
+			}
+			return httpmock.NewStringResponse(200, `[{"id":"`+id1+`","acknowledged":true},{"id":"`+id2+`","acknowledged":false}]`), nil
+		}}
+		s := newClient(t, r).AIAnalyst
+		var batch *darktrace.BatchError
+		require.ErrorAs(t, s.Acknowledge(t.Context(), id1, id2), &batch, body)
+		assert.Empty(t, batch.Done)
+		assert.Len(t, batch.Unknown, 2)
+		require.ErrorAs(t, s.AcknowledgeVerified(t.Context(), id1, id2), &batch, body)
+		assert.Equal(t, []string{id1}, batch.Done)
+		require.ErrorIs(t, batch.Failed[id2], darktrace.ErrNotStored)
+	}
+}
+
 func TestAcknowledgeGroupWithOddElements(t *testing.T) {
 	t.Parallel()
 	r := newFussy(map[string]string{id1: "false", id2: "false"})
