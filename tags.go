@@ -1,7 +1,6 @@
 package darktrace
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -114,7 +113,7 @@ func (s *TagService) RemoveFromDevice(ctx context.Context, did int64, name strin
 	}
 	return s.client().deleteSettled(ctx, &Request{Path: tagEntitiesPath, Query: url.Values{"did": {strconv.FormatInt(did, 10)}, "tag": {name}}},
 		fmt.Sprintf("device %d", did), func() (bool, error) {
-			return lacks(ctx, s.client(), &Request{Path: tagEntitiesPath, Query: url.Values{"did": {strconv.FormatInt(did, 10)}}}, "name",
+			return lacks(ctx, s.client(), tagEntitiesPath, &deviceTag{DID: did}, func(t *Tag) string { return t.Name },
 				func(found string) bool { return alike(found, name) })
 		})
 }
@@ -137,23 +136,25 @@ func (c *core) deleteSettled(ctx context.Context, r *Request, place string, gone
 	return nil
 }
 
-// lacks reads a list and reports whether no element has this value in a member.
-// If an element lacks the member, that is unknown.
-func lacks[V any](ctx context.Context, c *core, r *Request, member string, wanted func(V) bool) (bool, error) {
-	var list []map[string]json.RawMessage
-	if err := c.do(ctx, r, &list); err != nil {
+// lacks reads a list and reports whether no element has an id that wanted accepts.
+// An element without an id can be any element, so it is an error.
+func lacks[T any, P readable[T], V comparable](ctx context.Context, c *core, path string, opts any, id func(P) V, wanted func(V) bool) (bool, error) {
+	query, err := encodeOptions(opts)
+	if err != nil {
 		return false, err
 	}
-	for _, element := range list {
-		var found *V
-		if err := json.Unmarshal([]byte(cmp.Or(string(element[member]), "null")), &found); err != nil || found == nil {
-			return false, fmt.Errorf("the response has an element without %s", member)
+	gone, decode, none := true, decoderOf[T, P](ctx), *new(V)
+	err = stream(ctx, c, path, query, func(element []byte) (*T, error) {
+		v, err := decode(element)
+		if errors.Is(err, errNotObject) || v != nil && id(v) == none {
+			return nil, errors.New("the response has an element that can't be identified")
 		}
-		if wanted(*found) {
-			return false, nil
-		}
-	}
-	return true, nil
+		return v, err
+	}, func(v *T) bool {
+		gone = gone && !wanted(id(v))
+		return true
+	})
+	return gone && err == nil, err
 }
 
 // deviceTag is the query for the tags of a device, or the devices of a tag.
@@ -325,7 +326,7 @@ func (s *TagService) AssignFor(ctx context.Context, tagID int64, ttl time.Durati
 // Threat Visualizer API: DELETE /tags/{tid}/entities/{teid}.
 func (s *TagService) Unassign(ctx context.Context, tagID, assignmentID int64) error {
 	return s.client().deleteSettled(ctx, &Request{Path: pathOf("tags", tagID, "entities", assignmentID)}, fmt.Sprintf("tag %d", tagID), func() (bool, error) {
-		return lacks(ctx, s.client(), &Request{Path: pathOf("tags", tagID, "entities")}, "teid",
+		return lacks(ctx, s.client(), pathOf("tags", tagID, "entities"), nil, func(e *TagEntity) int64 { return e.TEID },
 			func(found int64) bool { return found == assignmentID })
 	})
 }

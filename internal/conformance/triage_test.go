@@ -508,8 +508,13 @@ func TestUnknownRemovalOfATagIsSettledByReading(t *testing.T) {
 	}
 	require.NoError(t, remove("502", `[{"tid":1,"name":"admin"}]`))
 	require.NoError(t, remove("502", "404"), "the device is gone, and so is its tag")
+	for _, list := range []string{`{"teid":6,"name":"HR"}`, `[null,{"teid":6,"name":"HR"}]`, `[[{"teid":6,"name":"HR"}],[]]`, `[{"teid":"6","name":57}]`} {
+		require.NoError(t, remove("502", list), list)
+		require.NoError(t, newClient(t, sequence("502", list)).Tags.Unassign(t.Context(), 1, 5), list)
+	}
+	require.ErrorIs(t, remove("502", `{"tid":9,"name":"Admin"}`), darktrace.ErrNotStored)
 	for _, odd := range []string{
-		`{"message":"Internal problem"}`, `{}`, `["Admin"]`, `[["Admin"]]`, `[null]`, `[{"tid":1,"name":{"en":"Admin"}}]`, `[{"tid":1,"name":null}]`,
+		`null`, `7`, `{"message":"Internal problem"}`, `{}`, `["Admin"]`, `[["Admin"]]`, `[{"tags":"ERROR"}]`, `[{"tid":1,"name":{"en":"Admin"}}]`, `[{"tid":1,"name":null}]`,
 		`{"name":null}`, `[{"tid":1,"tagname":"Admin"}]`, `{"1":{"tid":1,"name":"Admin"}}`,
 	} {
 		assert.Equal(t, []error{darktrace.ErrOutcomeUnknown}, kindsOf(remove("502", odd)), odd)
