@@ -216,10 +216,40 @@ func firstOf[T any](ctx context.Context, r *reply, decode elementDecoder[T], wan
 // lookUp is first for an object that must exist: if there is none, it returns
 // ErrNotFound.
 func lookUp[T any](ctx context.Context, c *core, k *call, decode elementDecoder[T], id string, wanted func(*T) bool) (*T, error) {
+	return lookUpNamed(ctx, c, k, decode, "object with id "+id, wanted)
+}
+
+// lookUpNamed is lookUp for an object that name describes.
+func lookUpNamed[T any](ctx context.Context, c *core, k *call, decode elementDecoder[T], name string, wanted func(*T) bool) (*T, error) {
 	found, r, err := first(ctx, c, k, decode, wanted)
 	r.done(nil)
 	if found == nil && err == nil {
-		err = r.failed(ErrNotFound, "no object with id "+id, nil)
+		err = r.failed(ErrNotFound, "no "+name, nil)
+	}
+	return found, err
+}
+
+// getByID returns the object with an id, from a list or alone. An object without
+// an id counts if the response holds nothing else: not every appliance repeats the
+// id. If there is no such object, getByID returns ErrNotFound.
+func getByID[T any, P readable[T], V comparable](ctx context.Context, c *core, path string, opts any, wanted V, id func(P) V) (*T, error) {
+	query, err := encodeOptions(opts)
+	if err != nil {
+		return nil, err
+	}
+	var none V
+	var nameless *T
+	elements, decode := 0, decoderOf[T, P](ctx)
+	k := &call{method: http.MethodGet, path: path, query: query}
+	found, err := lookUp(ctx, c, k, func(element []byte) (*T, error) {
+		v, err := decode(element)
+		if elements++; err == nil && id(v) == none {
+			nameless = v
+		}
+		return v, err
+	}, fmt.Sprint(wanted), func(v *T) bool { return id(v) == wanted })
+	if elements == 1 && nameless != nil && errors.Is(err, ErrNotFound) {
+		return nameless, nil
 	}
 	return found, err
 }

@@ -250,10 +250,10 @@ func (s *EmailService) Get(ctx context.Context, uuid string, opts *EmailGetOptio
 		return nil, err
 	}
 	o := valueOf(opts)
-	return getOne[Email](ctx, s.client(), s.path("emails", uuid), &struct {
+	return getByID(ctx, s.client(), s.path("emails", uuid), &struct {
 		EmailGetOptions
 		Time int64 `url:"dtime,omitempty"`
-	}{o, int64(o.Time)})
+	}{o, int64(o.Time)}, strings.ToLower(uuid), func(e *Email) string { return strings.ToLower(e.UUID) })
 }
 
 // Download writes the raw e-mail (RFC 5322) to w as it arrives. It may be

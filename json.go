@@ -165,7 +165,7 @@ func decoderOf[T any, P readable[T]](ctx waiter) elementDecoder[T] {
 			return nil, errOverspent
 		case o != wire.Held:
 			return nil, errNotObject
-		case c.Count == 1 && c.Foreign() && !c.Stopped(): // It may be the only element.
+		case c.Foreign() && !c.Stopped():
 			return v, errForeign
 		}
 		return v, nil

@@ -11,7 +11,6 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -146,21 +145,15 @@ func (s *ModelBreachService) Get(ctx context.Context, pbid int64) (*ModelBreach,
 		DeviceAtTop         bool `url:"deviceattop"`
 		IncludeAcknowledged bool `url:"includeacknowledged"`
 	}{true, true}
-	breach, err := getOne[ModelBreach](ctx, s.client(), pathOf("modelbreaches", pbid), &query)
-	switch {
-	case errors.Is(err, ErrEndpoint), errors.Is(err, ErrNotFound): // Old versions have only the list.
-		var breaches []*ModelBreach
-		breaches, err = s.List(ctx, &BreachListOptions{PBID: pbid, IncludeAcknowledged: true})
-		if i := slices.IndexFunc(breaches, func(b *ModelBreach) bool { return b.PBID == pbid }); i >= 0 {
-			return breaches[i], nil
-		}
-	case err == nil && breach.PBID == pbid:
-		return breach, nil
+	id := func(b *ModelBreach) int64 { return b.PBID }
+	breach, err := getByID(ctx, s.client(), pathOf("modelbreaches", pbid), &query, pbid, id)
+	if errors.Is(err, ErrEndpoint) || errors.Is(err, ErrNotFound) { // Old versions have only the list.
+		breach, err = getByID(ctx, s.client(), breachesPath, s.query(BreachListOptions{PBID: pbid, IncludeAcknowledged: true}), pbid, id)
 	}
-	if err == nil || errors.Is(err, ErrRejected) { // Some appliances report it with status 200.
-		return nil, s.client().missing(pathOf("modelbreaches", pbid), "model alert %d", pbid)
+	if errors.Is(err, ErrRejected) { // Some appliances report it with status 200.
+		err = s.client().missing(pathOf("modelbreaches", pbid), "model alert %d", pbid)
 	}
-	return nil, err
+	return breach, err
 }
 
 // EventLog streams what belongs to a model alert: the alert itself, then its

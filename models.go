@@ -37,7 +37,7 @@ func (s *ModelService) All(ctx context.Context) iter.Seq2[*Model, error] {
 //
 // Threat Visualizer API: GET /models/{pid}.
 func (s *ModelService) Get(ctx context.Context, modelID int64) (*Model, error) {
-	return getOne[Model](ctx, s.client(), pathOf("models", modelID), nil)
+	return getByID(ctx, s.client(), pathOf("models", modelID), nil, modelID, func(m *Model) int64 { return m.PID })
 }
 
 // GetByUUID returns a model by its id on every appliance. If the appliance has no
@@ -48,9 +48,9 @@ func (s *ModelService) GetByUUID(ctx context.Context, uuid string) (*Model, erro
 	if err := checkID("uuid", uuid); err != nil {
 		return nil, err
 	}
-	return getOne[Model](ctx, s.client(), "/models", &struct {
+	return getByID(ctx, s.client(), "/models", &struct {
 		UUID string `url:"uuid"`
-	}{uuid})
+	}{uuid}, strings.ToLower(uuid), func(m *Model) string { return strings.ToLower(m.UUID) })
 }
 
 // Component is a part of a model: a metric, a threshold and filters.
@@ -104,7 +104,7 @@ func (s *ModelService) AllComponents(ctx context.Context) iter.Seq2[*Component, 
 //
 // Threat Visualizer API: GET /components/{cid}.
 func (s *ModelService) GetComponent(ctx context.Context, componentID int64) (*Component, error) {
-	return getOne[Component](ctx, s.client(), pathOf("components", componentID), nil)
+	return getByID(ctx, s.client(), pathOf("components", componentID), nil, componentID, func(c *Component) int64 { return c.CID })
 }
 
 // FilterType is something that a component can filter by.

@@ -232,7 +232,7 @@ func (s *MetricService) All(ctx context.Context) iter.Seq2[*Metric, error] {
 //
 // Threat Visualizer API: GET /metrics/{mlid}.
 func (s *MetricService) Get(ctx context.Context, metricID int64) (*Metric, error) {
-	return getOne[Metric](ctx, s.client(), pathOf("metrics", metricID), nil)
+	return getByID(ctx, s.client(), pathOf("metrics", metricID), nil, metricID, func(m *Metric) int64 { return m.ID })
 }
 
 // MetricDataOptions says what Data returns.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -194,7 +195,7 @@ func (s *TagService) List(ctx context.Context) ([]*Tag, error) {
 //
 // Threat Visualizer API: GET /tags/{tid}.
 func (s *TagService) Get(ctx context.Context, tagID int64) (*Tag, error) {
-	return getOne[Tag](ctx, s.client(), pathOf("tags", tagID), nil)
+	return getByID(ctx, s.client(), pathOf("tags", tagID), nil, tagID, func(t *Tag) int64 { return t.TID })
 }
 
 // GetByName returns a tag by its name. If the appliance has no such tag, GetByName
@@ -209,7 +210,7 @@ func (s *TagService) GetByName(ctx context.Context, name string) (*Tag, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lookUp(ctx, s.client(), &call{method: http.MethodGet, path: "/tags", query: query}, decoderOf[Tag](ctx), name,
+	return lookUpNamed(ctx, s.client(), &call{method: http.MethodGet, path: "/tags", query: query}, decoderOf[Tag](ctx), "tag named "+name,
 		func(t *Tag) bool { return t.Name == name })
 }
 
@@ -236,8 +237,8 @@ func (s *TagService) Create(ctx context.Context, name string, data *TagData) (*T
 // Threat Visualizer API: DELETE /tags/{tid}.
 func (s *TagService) Delete(ctx context.Context, tagID int64) error {
 	return s.client().deleteSettled(ctx, &Request{Path: pathOf("tags", tagID)}, fmt.Sprintf("tag %d", tagID), func() (bool, error) {
-		tag, err := s.Get(ctx, tagID)
-		if err == nil && tag.TID != tagID {
+		tags, err := getList[Tag](ctx, s.client(), pathOf("tags", tagID), nil)
+		if err == nil && !slices.ContainsFunc(tags, func(t *Tag) bool { return t.TID == tagID }) {
 			err = errors.New("the response is for another tag")
 		}
 		return false, err

@@ -1,7 +1,9 @@
 package conformance_test
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -291,6 +293,59 @@ func TestAnObjectThatWasNotAskedForIsNotReturned(t *testing.T) {
 	for _, err := range []error{event, group, investigation} {
 		require.ErrorIs(t, err, darktrace.ErrNotFound)
 	}
+}
+
+// An object is the requested one if its id says so, or if it is the only one and has
+// no id.
+func TestObjectsAreLookedUpByID(t *testing.T) {
+	t.Parallel()
+	uuid := "80010119-6D7F-0000-0305-5E0000000325"
+	for name, test := range map[string]struct {
+		key, id string
+		get     func(c *darktrace.Client) (any, error)
+	}{
+		"Models.Get":          {"pid", "12", func(c *darktrace.Client) (any, error) { return c.Models.Get(t.Context(), 12) }},
+		"Models.GetByUUID":    {"uuid", `"` + strings.ToLower(uuid) + `"`, func(c *darktrace.Client) (any, error) { return c.Models.GetByUUID(t.Context(), uuid) }},
+		"Models.GetComponent": {"cid", "12", func(c *darktrace.Client) (any, error) { return c.Models.GetComponent(t.Context(), 12) }},
+		"Metrics.Get":         {"mlid", "12", func(c *darktrace.Client) (any, error) { return c.Metrics.Get(t.Context(), 12) }},
+		"Tags.Get":            {"tid", "12", func(c *darktrace.Client) (any, error) { return c.Tags.Get(t.Context(), 12) }},
+		"Email.Get":           {"uuid", `"` + uuid + `.1"`, func(c *darktrace.Client) (any, error) { return c.Email.Get(t.Context(), uuid+".1", nil) }},
+		"ModelBreaches.Get":   {"pbid", "12", func(c *darktrace.Client) (any, error) { return c.ModelBreaches.Get(t.Context(), 12) }},
+	} {
+		fields := map[string]string{"Metrics.Get": `{"name":"x"}`, "Email.Get": `{"direction":"inbound"}`, "Models.GetComponent": `{"active":true}`, "ModelBreaches.Get": `{"score":1}`}
+		nameless := cmp.Or(fields[name], `{"name":"x"}`)
+		wanted, other := `{"`+test.key+`":`+test.id+`}`, `{"`+test.key+`":13}`
+		for body, kind := range map[string]error{
+			wanted:                             nil,
+			`[` + wanted + `]`:                 nil,
+			`[` + other + `,` + wanted + `]`:   nil,
+			nameless:                           nil,
+			`[` + nameless + `]`:               nil,
+			`[]`:                               darktrace.ErrNotFound,
+			`[[],[]]`:                          darktrace.ErrNotFound,
+			other:                              darktrace.ErrNotFound,
+			`[` + other + `]`:                  darktrace.ErrNotFound,
+			`[` + nameless + `,` + other + `]`: darktrace.ErrNotFound,
+			`[{}]`:                             darktrace.ErrNotFound,
+			`{}`:                               darktrace.ErrDecode,
+			`{"hello":"world"}`:                darktrace.ErrDecode,
+		} {
+			found, err := test.get(newClient(t, responding(200, body)))
+			if kind != nil {
+				require.ErrorIs(t, err, kind, "%s, %s", name, body)
+				assert.Nil(t, found, "%s, %s", name, body)
+				continue
+			}
+			require.NoError(t, err, "%s, %s", name, body)
+			encoded, err := json.Marshal(found)
+			require.NoError(t, err)
+			if !strings.Contains(body, nameless) {
+				assert.Contains(t, string(encoded), `"`+test.key+`":`+test.id, "%s, %s", name, body)
+			}
+		}
+	}
+	_, err := newClient(t, responding(200, `[]`)).Tags.GetByName(t.Context(), "Active Threat")
+	require.EqualError(t, err, "darktrace: GET /tags: not found: no tag named Active Threat")
 }
 
 func TestResponsesToWrites(t *testing.T) {

@@ -150,7 +150,7 @@ func (c *Cursor) Stopped() bool { return c.stopped }
 func (c *Cursor) Foreign() bool {
 	members, end := 0, c.Pos
 	c.Pos = 0
-	for c.Enter('{'); c.More('}'); c.Skip() {
+	for c.Enter('{'); members <= c.foreign && c.More('}'); c.Skip() {
 		c.Name()
 		members++
 	}
