@@ -197,11 +197,22 @@ func (s *AntigenaService) ListActions(ctx context.Context, opts *AntigenaListOpt
 func (s *AntigenaService) ListActionsWithDevices(ctx context.Context, opts *AntigenaListOptions) (*AntigenaActions, error) {
 	o := valueOf(opts)
 	o.End = s.client().until(o.Start, o.End)
-	return getOne[AntigenaActions](ctx, s.client(), antigenaPath, &struct {
+	decode := orBare(decoderOf[AntigenaActions](ctx), decoderOf[AntigenaAction](ctx), func(a *AntigenaAction) *AntigenaActions {
+		return &AntigenaActions{Actions: []*AntigenaAction{a}}
+	})
+	return getParts(ctx, s.client(), antigenaPath, &struct {
 		AntigenaListOptions
 		FullDeviceDetails  bool `url:"fulldevicedetails"`
 		IncludeConnections bool `url:"includeconnections"`
-	}{o, true, true})
+	}{o, true, true}, decode, new(AntigenaActions), (*AntigenaActions).join)
+}
+
+// join adds the actions of another master.
+func (a *AntigenaActions) join(part *AntigenaActions) {
+	a.Actions = append(a.Actions, part.Actions...)
+	a.Devices = append(a.Devices, part.Devices...)
+	a.Connections = append(a.Connections, part.Connections...)
+	addExtra(&a.Extra, part.Extra)
 }
 
 // AntigenaSummaryOptions bounds the time that Summary counts.
@@ -224,7 +235,16 @@ func (o *AntigenaSummaryOptions) check() error { return checkPair(o.Start, o.End
 func (s *AntigenaService) Summary(ctx context.Context, opts *AntigenaSummaryOptions) (*AntigenaSummary, error) {
 	o := valueOf(opts)
 	o.End = s.client().until(o.Start, o.End)
-	return getOne[AntigenaSummary](ctx, s.client(), antigenaSummaryPath, &o)
+	return getParts(ctx, s.client(), antigenaSummaryPath, &o, decoderOf[AntigenaSummary](ctx), nil, (*AntigenaSummary).join)
+}
+
+// join adds the actions of another master.
+func (a *AntigenaSummary) join(part *AntigenaSummary) {
+	a.PendingCount += part.PendingCount
+	a.ActiveCount += part.ActiveCount
+	a.PendingActionDevices = append(a.PendingActionDevices, part.PendingActionDevices...)
+	a.ActiveActionDevices = append(a.ActiveActionDevices, part.ActiveActionDevices...)
+	addExtra(&a.Extra, part.Extra)
 }
 
 // Activate confirms a pending action, which then lasts for duration, in whole

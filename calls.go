@@ -81,13 +81,76 @@ func getEach[T any, P readable[T]](ctx context.Context, c *core, path string, op
 	}
 }
 
-// getOne returns an object, or the first one of a list.
+// getOne returns an object, alone or in a list of one.
 func getOne[T any, P readable[T]](ctx context.Context, c *core, path string, opts any) (*T, error) {
+	return getParts(ctx, c, path, opts, decoderOf[T, P](ctx), nil, nil)
+}
+
+// getParts returns what join makes of the objects in a list, such as one for each
+// master of a Unified View; more than one is an error if join is nil. For an empty
+// list it returns none, or an error if that is nil.
+func getParts[T any](ctx context.Context, c *core, path string, opts any, decode elementDecoder[T], none *T, join func(whole, part *T)) (*T, error) {
 	query, err := encodeOptions(opts)
 	if err != nil {
 		return nil, err
 	}
-	return object(first(ctx, c, &call{method: http.MethodGet, path: path, query: query}, objectOf[T, P](ctx), anyElement))
+	whole, parts := none, 0
+	_, r, err := first(ctx, c, &call{method: http.MethodGet, path: path, query: query}, known(decode), func(part *T) bool {
+		if parts++; parts == 1 {
+			whole = part
+		} else if join != nil {
+			join(whole, part)
+		}
+		return false // so that it sees every object
+	})
+	if err == nil && parts > 1 && join == nil {
+		whole, err = nil, r.undecoded(fmt.Errorf("expected one object, not %d", parts))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return object(whole, r, nil)
+}
+
+// known returns a decoder that accepts an empty object and rejects one whose members
+// all are unknown.
+func known[T any](decode elementDecoder[T]) elementDecoder[T] {
+	return func(element []byte) (*T, error) {
+		v, err := decode(element)
+		switch {
+		case !errors.Is(err, errForeign):
+			return v, err
+		case firstByte(element[1:]) == '}':
+			return v, nil
+		}
+		return nil, errors.New("the object has no known member")
+	}
+}
+
+// orBare returns a decoder for an object with a list that an appliance may also send
+// bare. wrap makes an object of an element of the list.
+func orBare[T, E any](decode elementDecoder[T], bare elementDecoder[E], wrap func(*E) *T) elementDecoder[T] {
+	return func(element []byte) (*T, error) {
+		v, err := decode(element)
+		if errors.Is(err, errForeign) {
+			if e, err := bare(element); err == nil {
+				return wrap(e), nil
+			}
+		}
+		return v, err
+	}
+}
+
+// addExtra adds to Extra what only another part of the response has.
+func addExtra(whole *map[string]json.RawMessage, part map[string]json.RawMessage) {
+	for name, value := range part {
+		if _, there := (*whole)[name]; !there {
+			if *whole == nil {
+				*whole = map[string]json.RawMessage{}
+			}
+			(*whole)[name] = value
+		}
+	}
 }
 
 // post sends a request with a body and returns the object of its response, or

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/darktrace-go/darktrace/internal/wire"
@@ -167,7 +168,27 @@ func (e *Enums) Name(category, code string) string {
 //
 // Threat Visualizer API: GET /enums.
 func (s *ModelService) Enums(ctx context.Context) (*Enums, error) {
-	return getOne[Enums](ctx, s.client(), "/enums", nil)
+	decode := decoderOf[Enums](ctx)
+	return getParts(ctx, s.client(), "/enums", nil, func(element []byte) (*Enums, error) {
+		e, err := decode(element)
+		if err == nil && !e.known() {
+			err = errForeign
+		}
+		return e, err
+	}, nil, nil)
+}
+
+// known reports whether the members are categories. In a list of codes they are
+// texts.
+func (e *Enums) known() bool {
+	codes := 0
+	for _, list := range e.Categories {
+		codes += len(list)
+		if slices.ContainsFunc(list, func(enum Enum) bool { return enum.Code != "" || enum.Name != "" }) {
+			return true
+		}
+	}
+	return codes == 0 && len(e.Categories) > 0
 }
 
 // Model is a rule that raises model alerts. A model alert contains the model at

@@ -265,10 +265,21 @@ func (s *TagService) EntitiesWithDevices(ctx context.Context, name string) (*Tag
 	if err := checkTagName(name); err != nil {
 		return nil, err
 	}
-	return getOne[TagEntities](ctx, s.client(), tagEntitiesPath, &struct {
+	decode := orBare(decoderOf[TagEntities](ctx), decoderOf[TagEntity](ctx), func(e *TagEntity) *TagEntities {
+		return &TagEntities{Entities: []*TagEntity{e}}
+	})
+	return getParts(ctx, s.client(), tagEntitiesPath, &struct {
 		deviceTag
 		Full bool `url:"fulldevicedetails"`
-	}{deviceTag{Name: name}, true})
+	}{deviceTag{Name: name}, true}, decode, new(TagEntities), (*TagEntities).join)
+}
+
+// join adds the devices and users of another master.
+func (t *TagEntities) join(part *TagEntities) {
+	t.Entities = append(t.Entities, part.Entities...)
+	t.Devices = append(t.Devices, part.Devices...)
+	t.Skipped = append(t.Skipped, part.Skipped...)
+	addExtra(&t.Extra, part.Extra)
 }
 
 // EntitiesOf returns the devices and users with a tag, by the id of the tag

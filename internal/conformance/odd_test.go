@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -70,6 +71,66 @@ func TestObjectsForListsAndListsOfLists(t *testing.T) {
 	stats, err := newClient(t, responding(200, `[{"positiveInvestigations":3}]`)).AIAnalyst.GetStats(t.Context(), nil)
 	require.NoError(t, err)
 	assert.Equal(t, int64(3), stats.PositiveInvestigations)
+}
+
+// What a Unified View returns for each master is joined, or it is an error: never is
+// a part taken for the whole.
+func TestObjectsInParts(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	actions := func(c *darktrace.Client) (*darktrace.AntigenaActions, error) {
+		return c.Antigena.ListActionsWithDevices(ctx, nil)
+	}
+	for body, want := range map[string]string{
+		`[{"actions":[{"codeid":1}],"devices":[{"did":1}],"x":1},{"actions":[{"codeid":2}],"connections":[{"did":2}],"x":2,"y":3}]`: `{"actions":[{"codeid":1},{"codeid":2}],"devices":[{"did":1}],"connections":[{"did":2}],"x":1,"y":3}`,
+		`[{"codeid":1},{"codeid":2}]`:       `{"actions":[{"codeid":1},{"codeid":2}]}`,
+		`[[{"codeid":1}],[{"codeid":2}]]`:   `{"actions":[{"codeid":1},{"codeid":2}]}`,
+		`[{"actions":[]},{"actions":null}]`: `{"actions":[]}`,
+		`[]`:                                `{}`,
+		`{}`:                                `{}`,
+	} {
+		found, err := actions(newClient(t, responding(200, body)))
+		require.NoError(t, err, body)
+		encoded, err := json.Marshal(found)
+		require.NoError(t, err)
+		assert.JSONEq(t, want, string(encoded), body)
+	}
+	for body, teids := range map[string][]int64{
+		`[{"entities":[{"teid":1}],"devices":[]},{"entities":[{"teid":2}],"devices":[]}]`: {1, 2},
+		`[{"teid":1},{"teid":2}]`: {1, 2},
+		`{"teid":1}`:              {1},
+		`[]`:                      nil,
+	} {
+		found, err := newClient(t, responding(200, body)).Tags.EntitiesWithDevices(ctx, "Admin")
+		require.NoError(t, err, body)
+		var ids []int64
+		for _, e := range found.Entities {
+			ids = append(ids, e.TEID)
+		}
+		assert.Equal(t, teids, ids, body)
+		assert.Empty(t, found.Extra, body)
+	}
+	summary, err := newClient(t, responding(200, `[{"pendingCount":0,"activeCount":1,"activeActionDevices":[7]},{"pendingCount":2,"activeCount":3,"pendingActionDevices":[8,9],"activeActionDevices":[8]}]`)).Antigena.Summary(ctx, nil)
+	require.NoError(t, err)
+	assert.Equal(t, int64(2), summary.PendingCount)
+	assert.Equal(t, int64(4), summary.ActiveCount)
+	assert.Equal(t, []int64{8, 9}, summary.PendingActionDevices)
+	assert.Equal(t, []int64{7, 8}, summary.ActiveActionDevices)
+
+	for body, want := range map[string]string{
+		`[{"code":"1","name":"a"},{"code":"2","name":"b"}]`: "the object has no known member",
+		`[{"code":"1","name":"a"}]`:                         "the object has no known member",
+		`[{"Country":[{"code":"1"}]},{"Country":[]}]`:       "expected one object, not 2",
+		`[]`: "the response contains no object",
+	} {
+		_, err := newClient(t, responding(200, body)).Models.Enums(ctx)
+		require.ErrorIs(t, err, darktrace.ErrDecode, body)
+		require.ErrorContains(t, err, want, body)
+	}
+	for _, body := range []string{`[{"positiveInvestigations":3},{"positiveInvestigations":4}]`, `[{"hello":1}]`, `{"hello":1}`, `[]`} {
+		_, err := newClient(t, responding(200, body)).AIAnalyst.GetStats(ctx, nil)
+		require.ErrorIs(t, err, darktrace.ErrDecode, body)
+	}
 }
 
 func TestNumbersNamesAndFlagsInOtherForms(t *testing.T) {
