@@ -336,7 +336,16 @@ func decodeReply[T any](ctx context.Context, r *reply, decode elementDecoder[T],
 	if !r.call.stream {
 		body = whole(ctx, r.data)
 	}
-	err := decodeStream(body, decode, func(i int) {
+	area := response{ctx: ctx, area: r.call.area()}
+	err := decodeStream(body, func(element []byte) (*T, error) {
+		v, err := decode(element)
+		if errors.Is(err, errForeign) && !r.call.write() { // A master of a Unified View may report a failure in place of its elements.
+			if verdict := area.verdict(element); verdict.failed(false) != "" {
+				return nil, errors.New("a part of it reports a failure")
+			}
+		}
+		return v, err
+	}, func(i int) {
 		r.client.log(ctx, slog.LevelWarn, "darktrace: skipped an element that is not an object", r.call, "element", i)
 	}, func(v *T) bool {
 		if cancelled = ctx.Err() != nil; cancelled {

@@ -29,7 +29,7 @@ type response struct {
 	ctx      context.Context // the caller's
 	write    bool
 	status   int
-	area     string   // the first segment of the path, which the appliance uses as a key for codes
+	area     string   // see call.area
 	asked    *url.URL // of the request
 	location string
 	html     bool   // by its Content-Type
@@ -41,7 +41,7 @@ type response struct {
 func (r *reply) classify() error {
 	a := response{
 		ctx:   r.ctx,
-		write: r.call.write(), status: r.resp.StatusCode, area: strings.Split(r.call.path, "/")[1], asked: r.req.URL,
+		write: r.call.write(), status: r.resp.StatusCode, area: r.call.area(), asked: r.req.URL,
 		location: r.resp.Header.Get("Location"),
 		html:     strings.HasPrefix(strings.ToLower(r.resp.Header.Get("Content-Type")), "text/html"),
 	}

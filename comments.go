@@ -41,12 +41,12 @@ func (s *AIAnalystService) ListComments(ctx context.Context, eventID string) ([]
 	if err != nil {
 		return nil, err
 	}
-	comments, found := []*Comment{}, false
+	comments, found, missing := []*Comment{}, false, false
 	err = decodeReply(ctx, reply, decoderOf[commentList](ctx), func(l *commentList) bool { // A Unified View has one for each master.
-		comments, found = append(comments, l.comments...), found || l.found
+		comments, found, missing = append(comments, l.comments...), true, missing || !l.found
 		return true
 	})
-	if err == nil && !found {
+	if err == nil && (missing || !found) {
 		err = reply.undecoded(errors.New("the response contains no comments"))
 	}
 	reply.finish(err)

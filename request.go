@@ -171,6 +171,10 @@ type call struct {
 	status      int  // of the last response; 0 = none
 }
 
+// area returns the first segment of the path, which the appliance uses as a key for
+// codes.
+func (k *call) area() string { return strings.Split(k.path, "/")[1] }
+
 // write reports whether sending the request again could do something twice.
 func (k *call) write() bool { return !k.read && !trail.Safe(k.method) }
 

@@ -133,6 +133,34 @@ func TestObjectsInParts(t *testing.T) {
 	}
 }
 
+// A master that failed may have what the caller looks for.
+func TestPartsThatReportAFailure(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`[{"comments":[]},{"aianalyst":"ERROR"}]`,
+		`[{"error":"not available"},{"comments":[]}]`,
+		`[{"comments":[]},{"master":2}]`,
+		`[{"comments":[]},{}]`,
+	} {
+		r := responding(200, body)
+		_, err := newClient(t, r).AIAnalyst.PostCommentOnce(t.Context(), id1, "seen")
+		assert.Equal(t, []error{darktrace.ErrDecode}, kindsOf(err), body)
+		assert.Len(t, r.all(), 1, "it posted although a master may have the comment: "+body)
+	}
+	for _, body := range []string{`[{"aianalyst":"ERROR"}]`, `[[{"id":"a"}],{"aianalyst":"ERROR"}]`, `[{"id":"a"},{"response":"STORE ERROR"}]`, `[{"id":"a"},{"error":"not available"}]`} {
+		events, err := newClient(t, responding(200, body)).AIAnalyst.ListEvents(t.Context(), nil)
+		require.ErrorIs(t, err, darktrace.ErrDecode, body)
+		assert.Subset(t, []string{"a"}, idsOf(events), body)
+		_, err = newClient(t, responding(200, body)).AIAnalyst.GetEvent(t.Context(), "a")
+		require.ErrorIs(t, err, darktrace.ErrDecode, body)
+		_, err = newClient(t, responding(200, `[{"tid":1,"name":"a"},{"tags":"ERROR"}]`)).Tags.List(t.Context())
+		require.EqualError(t, err, "darktrace: GET /tags: response not understood: a part of it reports a failure")
+	}
+	tags, err := newClient(t, responding(200, `[{"tid":1,"name":"HR ERROR"},{"name":"ERROR"},{"other":"x"},{}]`)).Tags.List(t.Context())
+	require.NoError(t, err, "data counted as a failure")
+	assert.Len(t, tags, 4)
+}
+
 func TestNumbersNamesAndFlagsInOtherForms(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, responding(200, `[
