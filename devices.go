@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -283,17 +284,25 @@ func (s *DeviceService) Summary(ctx context.Context, did int64) (*DeviceSummary,
 	if did == 0 {
 		return nil, argument("did", "is 0, which stands for everything external")
 	}
-	wrapped, err := getOne[deviceSummaryResponse](ctx, s.client(), deviceSummaryPath, &struct {
+	decode := decoderOf[deviceSummaryResponse](ctx)
+	wrapped, err := getParts(ctx, s.client(), deviceSummaryPath, &struct {
 		DID int64 `url:"did"`
-	}{did})
+	}{did}, func(element []byte) (*deviceSummaryResponse, error) {
+		r, err := decode(element)
+		if r != nil && r.Data == nil {
+			err = errors.New("it has no summary under data")
+		}
+		return r, err
+	}, nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	return &wrapped.Data, nil
+	addExtra(&wrapped.Data.Extra, wrapped.Extra)
+	return wrapped.Data, nil
 }
 
 type deviceSummaryResponse struct {
-	Data  DeviceSummary              `json:"data"`
+	Data  *DeviceSummary             `json:"data,omitzero"`
 	Extra map[string]json.RawMessage `json:"-"`
 
 	unusual fieldSet

@@ -2320,10 +2320,6 @@ func (x *DeviceSummary) writeJSON(w *wire.Writer) {
 	})
 }
 
-func (x *DeviceSummary) isZero() bool {
-	return x.Extra == nil && x.unusual == 0 && x.Device == nil && x.SimilarDevices == nil && x.Connections == nil && x.EventLog == nil && x.ModelBreaches == nil
-}
-
 // UnmarshalJSON decodes the wire form.
 func (x *Edge) UnmarshalJSON(data []byte) error { return unmarshal(data, x) }
 
@@ -7057,27 +7053,23 @@ func (x *deviceSummaryResponse) UnmarshalJSON(data []byte) error { return unmars
 // MarshalJSON encodes the wire form.
 func (x deviceSummaryResponse) MarshalJSON() ([]byte, error) { return marshal(&x) }
 
-var wiredeviceSummaryResponse = wire.Fields{Always: 0x1, Kept: 0x2, Names: []string{"data"}}
+var wiredeviceSummaryResponse = wire.Fields{Always: 0x0, Kept: 0x1, Names: []string{"data"}}
 
 func (x *deviceSummaryResponse) readJSON(c *wire.Cursor) wire.Outcome {
 	return wire.Whole(c, &x.Extra, &x.unusual, &wiredeviceSummaryResponse, func(name []byte) (wire.Bits, wire.Outcome) {
 		switch string(name) {
 		case "data":
-			x.Data = DeviceSummary{}
-			return 0x3, wire.OrZero(x.Data.readJSON(c), x.Data.isZero())
+			return 0x1, wire.Optional(&x.Data, c, (*DeviceSummary).readJSON)
 		}
 		return 0, wire.Foreign
 	})
 }
 
 func (x *deviceSummaryResponse) writeJSON(w *wire.Writer) {
-	zero := x.unusual ^ 0x1
+	zero := x.unusual ^ 0x0
 	w.Whole(x.Extra, func() {
-		if !(zero&0x2 != 0 && wire.InWhole(x.Extra, "data")) {
-			if !x.Data.isZero() || zero&0x1 != 0 {
-				w.Name("data")
-				x.Data.writeJSON(w)
-			}
+		if !(zero&0x1 != 0 && wire.InWhole(x.Extra, "data")) {
+			wire.PutOptional(w, "data", x.Data, (*DeviceSummary).writeJSON)
 		}
 	})
 }

@@ -131,6 +131,14 @@ func TestObjectsInParts(t *testing.T) {
 		_, err := newClient(t, responding(200, body)).AIAnalyst.GetStats(ctx, nil)
 		require.ErrorIs(t, err, darktrace.ErrDecode, body)
 	}
+	for _, body := range []string{`{}`, `[{}]`, `{"devices":{"did":5}}`, `{"data":null}`, `{"data":7}`} {
+		_, err := newClient(t, responding(200, body)).Devices.Summary(ctx, 5)
+		require.ErrorIs(t, err, darktrace.ErrDecode, body)
+	}
+	page, err := newClient(t, responding(200, `{"data":{"devices":{"did":5},"x":1},"x":2,"y":3}`)).Devices.Summary(ctx, 5)
+	require.NoError(t, err)
+	assert.Equal(t, int64(5), page.Device.DID)
+	assert.Equal(t, map[string]json.RawMessage{"x": json.RawMessage("1"), "y": json.RawMessage("3")}, page.Extra)
 }
 
 // A master that failed may have what the caller looks for.
