@@ -263,9 +263,10 @@ func (s *AntigenaService) Activate(ctx context.Context, codeID int64, duration t
 //
 //   - ErrNotStored if the action is not in force afterwards, or its end did not
 //     change;
-//   - ErrNotFound if the appliance has no such action;
+//   - ErrNotFound if the appliance rejected the write and lists no such action;
 //   - ErrOutcomeUnknown if the action can't be read back, or its end differs
-//     from the expected one by so little that the clocks may explain it.
+//     from the expected one by so little that the clocks may explain it. Actions
+//     that expired more than 14 days ago are not listed.
 //
 // The action is returned as it was read, even with an error.
 //
@@ -386,8 +387,10 @@ func (s *AntigenaService) changeVerified(ctx context.Context, body antigenaChang
 	switch {
 	case err != nil:
 		return nil, c.unverified(ctx, antigenaPath, err, writeErr)
-	case after == nil:
+	case after == nil && errors.Is(writeErr, ErrRejected):
 		return nil, c.missing(antigenaPath, "action %d", body.CodeID)
+	case after == nil: // It may have expired too long ago to be listed.
+		return nil, c.unverified(ctx, antigenaPath, fmt.Errorf("the list has no action %d", body.CodeID), writeErr)
 	}
 	return after, s.judge(antigenaPath, before, after, body.Clear, duration, writeErr)
 }

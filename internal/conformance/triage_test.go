@@ -401,7 +401,10 @@ func TestRespondActionsAreReadBack(t *testing.T) {
 			"activate, other duration":           {activate, pending, done, late, []error{unknown}}, // Or a clock is wrong.
 			"activate, new to the list":          {activate, `[]`, done, active, nil},
 			"activate, model's time":             {byModel, pending, done, late, nil},
-			"activate, gone":                     {activate, pending, done, `[]`, []error{darktrace.ErrNotFound}},
+			"activate, gone":                     {activate, pending, done, `[]`, []error{unknown}},
+			"clear, not listed":                  {clear, `[]`, done, `[{"codeid":1}]`, []error{unknown}}, // It expired long ago.
+			"clear, not listed, gateway":         {clear, `[]`, lost, `[]`, []error{unknown}},
+			"clear, no such action":              {clear, `[]`, refused, `[]`, []error{darktrace.ErrNotFound}},
 			"activate, unreadable":               {activate, pending, done, lost, []error{unknown}},
 			"unreadable before":                  {activate, lost, "", "", []error{darktrace.ErrServer}},
 			"extend":                             {extend, soon, done, active, nil},
