@@ -163,18 +163,14 @@ func post[T any, P readable[T]](ctx context.Context, c *core, r *Request) (*T, e
 	return object(first(ctx, c, k, objectOf[T, P](ctx), anyElement))
 }
 
-// postList sends a request with a body. It returns the objects of a list, and how
-// many elements it has, objects or not. The response to a write may be empty.
+// postList sends a request with a body that reads. It returns the objects of a list,
+// and how many elements it has, objects or not.
 func postList[T any, P readable[T]](ctx context.Context, c *core, r *Request) (list []*T, given int, err error) {
 	reply, err := c.call(ctx, r)
 	if err != nil {
 		return nil, 0, err
 	}
 	list = []*T{}
-	if reply.call.write() && succeeded(reply.data) {
-		reply.done(nil)
-		return list, 0, nil
-	}
 	err = decodeReply(ctx, reply, decoderOf[T, P](ctx), func(v *T) bool {
 		list = append(list, v)
 		return true

@@ -324,11 +324,24 @@ func (s *TagService) AssignFor(ctx context.Context, tagID int64, ttl time.Durati
 	if len(values) == 1 {
 		body.Value = values[0]
 	}
-	entities, _, err := postList[TagEntity](ctx, s.client(), &Request{Method: http.MethodPost, Path: pathOf("tags", tagID, "entities"), JSON: body})
-	if errors.Is(err, errForeign) { // It was carried out; the response has another form.
-		return []*TagEntity{}, nil
+	reply, err := s.client().call(ctx, &Request{Method: http.MethodPost, Path: pathOf("tags", tagID, "entities"), JSON: body})
+	if err != nil {
+		return nil, err
 	}
-	return entities, err
+	entities := []*TagEntity{}
+	if !succeeded(reply.data) {
+		err = decodeReply(ctx, reply, objectOf[TagEntity](ctx), func(e *TagEntity) bool {
+			if e.TEID != 0 || e.Value != "" { // Otherwise it only says that it was carried out.
+				entities = append(entities, e)
+			}
+			return true
+		})
+	}
+	reply.done(err)
+	if err != nil {
+		return nil, err
+	}
+	return entities, nil
 }
 
 // Unassign removes a tag from a device or a user, by the ids of the tag (tid)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -179,7 +180,7 @@ func (anyAuth) Authenticate(*http.Request, []byte) error { return nil }
 // when a response arrived that was not understood.
 func TestCallHooksAreToldWhatWasNotUnderstood(t *testing.T) {
 	t.Parallel()
-	bodies := []string{``, `[]`, `{}`, `7`, `"x"`, `[{"id":`, `{"id":`, `{"hello":"world"}`, `{"comments":7}`, `<html>`, `no JSON`, `{"error":"no"}`}
+	bodies := []string{``, `[]`, `{}`, `7`, `"x"`, `[{"id":`, `{"id":`, `{"hello":"world"}`, `{"comments":7}`, `<html>`, `no JSON`, `{"error":"no"}`, `{"response":"SUCCESS"}`, `{"response":"SUCCESS","id":7}`}
 	for _, body := range bodies {
 		var calls []*observed
 		client := newClient(t, responding(200, body), darktrace.WithMaxResponseSize(1000), darktrace.WithCallHook(
@@ -188,7 +189,7 @@ func TestCallHooksAreToldWhatWasNotUnderstood(t *testing.T) {
 				calls = append(calls, c)
 				return ctx, func(r darktrace.CallResult) { c.result, c.ends = r, c.ends+1 }
 			}))
-		all := append(apiCalls[:len(apiCalls):len(apiCalls)], apiCall{name: "Do", call: func(ctx context.Context, c *darktrace.Client) error {
+		all := append(slices.Concat(apiCalls, failingCalls()), apiCall{name: "Do", call: func(ctx context.Context, c *darktrace.Client) error {
 			var out struct{ ID int }
 			return c.Do(ctx, &darktrace.Request{Path: "/a"}, &out)
 		}})
@@ -205,6 +206,9 @@ func TestCallHooksAreToldWhatWasNotUnderstood(t *testing.T) {
 						failed = true
 						assert.NotEmpty(t, kindsOf(c.result.Err), "%s, %s: %v", call.name, body, c.result.Err)
 					}
+				}
+				if len(calls) == 1 && !errors.Is(err, darktrace.ErrNotFound) { // A look-up that finds nothing is a success.
+					assert.Equal(t, err == nil, !failed, "%s, %s: %v", call.name, body, err)
 				}
 				if errors.Is(err, darktrace.ErrDecode) {
 					assert.True(t, failed, "%s, %s: %v", call.name, body, err)
