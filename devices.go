@@ -111,7 +111,8 @@ type DevicePage struct {
 
 // Get returns a device with its tags. If the appliance has no such device, Get
 // returns ErrNotFound. It needs the permission "Unrestricted Devices", without
-// which the appliance anonymises.
+// which the appliance anonymises, and one of "Visualizer", "Platform Accounts
+// Console", "View Models", "Edit Models" and "Device Admin".
 //
 // Threat Visualizer API: GET /devices.
 func (s *DeviceService) Get(ctx context.Context, did int64) (*Device, error) {
@@ -127,9 +128,10 @@ func (s *DeviceService) Get(ctx context.Context, did int64) (*Device, error) {
 	return nil, cmp.Or(err, s.client().missing(devicesPath, "device %d", did))
 }
 
-// FindByIP returns the device with an address, with its tags. If there are
-// several, it returns the one that was seen last; List returns them all. If
-// there is none, it returns ErrNotFound. Permissions are as for Get.
+// FindByIP returns the device with an address, with its tags, if the device was
+// seen in the last 7 days; List with SeenSince finds older ones. If there are
+// several, FindByIP returns the one that was seen last; List returns them all.
+// If there is none, it returns ErrNotFound. Permissions are as for Get.
 //
 // Threat Visualizer API: GET /devices.
 func (s *DeviceService) FindByIP(ctx context.Context, ip string) (*Device, error) {

@@ -111,9 +111,9 @@ func (s *EventLogService) List(ctx context.Context, opts *EventLogOptions) ([]*L
 
 // All streams entries of the event log, probably newest first: it yields each
 // one as soon as it has arrived. With PBID the first entry is the alert itself.
-// An error is yielded last, with a nil entry. All needs the permissions
+// An error is yielded last, with a nil entry. All needs the permission
 // "Unrestricted Devices", without which the appliance anonymises, and
-// "Visualizer".
+// "Visualizer" or "Platform Accounts Console".
 //
 // Threat Visualizer API: GET /details.
 func (s *EventLogService) All(ctx context.Context, opts *EventLogOptions) iter.Seq2[*LogEntry, error] {

@@ -106,8 +106,9 @@ func (s *ModelBreachService) List(ctx context.Context, opts *BreachListOptions) 
 // All streams model alerts: it yields each one as soon as it has arrived, so
 // that memory does not grow with the window. Their order is not documented. Nil
 // options mean all alerts that are not acknowledged and that the appliance has
-// in memory, at most a year. All needs the permissions "Unrestricted Devices",
-// without which the appliance anonymises, and "Visualizer".
+// in memory, at most a year. All needs the permission "Unrestricted Devices",
+// without which the appliance anonymises, and one of "Visualizer", "Platform
+// Accounts Console", "View Models" and "Edit Models".
 //
 // An error is yielded last, with a nil alert. Breaking out of the loop closes
 // the connection. Ranging again sends the request again.
@@ -165,7 +166,8 @@ func (s *ModelBreachService) EventLog(ctx context.Context, pbid int64) iter.Seq2
 }
 
 // ListComments returns the comments on a model alert. If there are none, the
-// list is empty.
+// list is empty. It needs the permission "Visualizer" or "Platform Accounts
+// Console".
 //
 // Threat Visualizer API: GET /modelbreaches/{pbid}/comments.
 func (s *ModelBreachService) ListComments(ctx context.Context, pbid int64) ([]*BreachComment, error) {
