@@ -332,11 +332,11 @@ func decodeReply[T any](ctx context.Context, r *reply, decode elementDecoder[T],
 	if !r.call.stream {
 		body = whole(ctx, r.data)
 	}
-	area := response{ctx: ctx, area: r.call.area()}
 	err := decodeStream(body, func(element []byte) (*T, error) {
 		v, err := decode(element)
 		if errors.Is(err, errForeign) && !r.call.write() { // A master of a Unified View may report a failure in place of its elements.
-			if verdict := area.verdict(element); verdict.failed(false) != "" {
+			part := response{ctx: ctx, area: r.call.area()}
+			if verdict := part.verdict(element); verdict.failed(false) != "" {
 				return nil, errors.New("a part of it reports a failure")
 			}
 		}

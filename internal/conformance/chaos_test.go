@@ -24,7 +24,7 @@ var chaos = []darktracetest.Fault{
 	darktracetest.TooManyRequests(0), darktracetest.BadGateway(), darktracetest.LoginPage(),
 	{Status: 500, CarryOut: true}, {Status: 503}, {Status: 504, CarryOut: true}, {Status: 403, Body: `{"error":"Forbidden"}`}, {Status: 302},
 	{Cut: darktracetest.CutBeforeRead}, {Cut: darktracetest.CutBeforeResponse, CarryOut: true}, {Cut: darktracetest.CutInBody},
-	{Cut: darktracetest.CutAfterBody}, {Truncate: true, CarryOut: true}, {Body: `{"aianalyst":"ERROR"}`}, {Body: "OK", CarryOut: true},
+	{Cut: darktracetest.CutAfterBody}, {Truncate: true, CarryOut: true}, {Body: `{"aianalyst":"ERROR"}`}, {Body: "done", CarryOut: true},
 	{Delay: time.Second, CarryOut: true}, {Drip: time.Millisecond, DripSize: 1 << 10}, {Gzip: true}, {ContentType: "text/html"},
 	{ClockOffset: 2 * time.Hour}, {ClockOffset: -time.Hour},
 }
