@@ -239,7 +239,7 @@ func (s *fileStore) lock(ctx context.Context) (unlock func(), err error) {
 		}
 		unlock, err := s.tryLock(ctx)
 		if err != nil || unlock != nil {
-			return unlock, ofFolder(filepath.Dir(s.target()), err)
+			return unlock, s.ofFolder(err)
 		}
 		if err := sleep(ctx, pause); err != nil {
 			return nil, err
@@ -248,13 +248,19 @@ func (s *fileStore) lock(ctx context.Context) (unlock func(), err error) {
 	return nil, fmt.Errorf("another program has held %s.lock for %v", s.path, patience)
 }
 
-// ofFolder names the folder of the checkpoint in an error that names a temporary
-// file, which the caller does not know.
-func ofFolder(folder string, err error) error {
+// ofFolder names the folder of the checkpoint in an error of the lock file, which the
+// caller does not know, unless the lock file is what another user has created.
+func (s *fileStore) ofFolder(err error) error {
+	folder, lock := filepath.Dir(s.target()), s.target()+".lock"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return &restated{"the folder " + folder + " of the checkpoint does not exist; create it", err}
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, filelock.ErrReadOnly):
+	case errors.Is(err, fs.ErrPermission):
+		if _, statErr := os.Lstat(lock); statErr == nil {
+			return &restated{"the lock file " + lock + " is not writable; it belongs to the user who created it", err}
+		}
+		return &restated{"the folder " + folder + " of the checkpoint is not writable", err}
+	case errors.Is(err, filelock.ErrReadOnly):
 		return &restated{"the folder " + folder + " of the checkpoint is not writable", err}
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -74,16 +75,30 @@ func TestFileCheckpointWhoseLockHangs(t *testing.T) {
 	})
 }
 
-// TestFileCheckpointInAFolderThatIsNotWritable replaces the system call, since
-// nothing is forbidden to the user that tests may run as.
+// TestFileCheckpointThatIsNotWritable replaces the system call, since nothing is
+// forbidden to the user that tests may run as.
 //
 //nolint:paralleltest // It replaces a system call.
-func TestFileCheckpointInAFolderThatIsNotWritable(t *testing.T) {
-	for _, reason := range []error{syscall.EACCES, syscall.EROFS} {
-		withFlock(t, func(int, int) error { return reason })
+func TestFileCheckpointThatIsNotWritable(t *testing.T) {
+	for _, test := range []struct {
+		reason error
+		exists bool // the lock file, of another user
+		want   string
+	}{
+		{syscall.EACCES, false, "the folder FOLDER of the checkpoint is not writable"},
+		{syscall.EACCES, true, "the lock file FOLDER/checkpoint.json.lock is not writable; it belongs to the user who created it"},
+		{syscall.EROFS, true, "the folder FOLDER of the checkpoint is not writable"},
+	} {
 		folder := t.TempDir()
-		_, err := darktrace.FileCheckpoint(filepath.Join(folder, "checkpoint.json")).Load(t.Context())
-		require.EqualError(t, err, "darktrace: loading the checkpoint: the folder "+folder+" of the checkpoint is not writable")
-		require.ErrorIs(t, err, reason)
+		path := filepath.Join(folder, "checkpoint.json")
+		withFlock(t, func(int, int) error {
+			if !test.exists {
+				require.NoError(t, os.Remove(path+".lock"))
+			}
+			return test.reason
+		})
+		_, err := darktrace.FileCheckpoint(path).Load(t.Context())
+		require.EqualError(t, err, "darktrace: loading the checkpoint: "+strings.ReplaceAll(test.want, "FOLDER", folder))
+		require.ErrorIs(t, err, test.reason)
 	}
 }
