@@ -111,6 +111,28 @@ func TestNATSChangeStore(t *testing.T) {
 	darktracetest.TestChangeStore(t, store, func(context.Context) ([]string, error) { return keys(t, js), nil })
 }
 
+// A stream of an older server gets batches once the server has them.
+func TestNATSUpgradedServer(t *testing.T) {
+	t.Parallel()
+	js := connectNATS(t, startNATS(t, t.TempDir(), -1))
+	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{
+		Name: "KV_darktrace", Subjects: []string{"$KV.darktrace.>", "darktrace.changes.>"}, MaxMsgsPerSubject: 1,
+		Discard: jetstream.DiscardNew, AllowRollup: true, DenyDelete: true, AllowMsgTTL: true,
+	})
+	require.NoError(t, err)
+	store, err := natsstore.New(t.Context(), js, "feed", natsstore.Config{NoBatch: true})
+	require.NoError(t, err)
+	assert.False(t, store.Atomic())
+	stream, err := js.Stream(t.Context(), "KV_darktrace")
+	require.NoError(t, err)
+	assert.False(t, stream.CachedInfo().Config.AllowAtomicPublish, "unasked for")
+	store, err = natsstore.New(t.Context(), js, "feed", natsstore.Config{})
+	require.NoError(t, err)
+	assert.True(t, store.Atomic())
+	require.NoError(t, store.SaveChanges(t.Context(), nil, new(darktrace.Checkpoint), changes(0, 3)))
+	assert.Len(t, keys(t, js), 3)
+}
+
 // Model alerts go the same way, on the subjects of their feed.
 func TestNATSBreachStore(t *testing.T) {
 	t.Parallel()

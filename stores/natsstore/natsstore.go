@@ -76,7 +76,9 @@ var (
 
 // New returns the store of the feed with the given name, of letters, digits,
 // "-" and "_". It creates the stream if there is none, and asks the server
-// whether it has atomic batches, because older servers silently ignore them.
+// whether it has atomic batches, because older servers silently ignore them. A
+// stream that an older server created gets them after an upgrade, if the program
+// may change the stream; otherwise set its AllowAtomicPublish.
 func New(ctx context.Context, js jetstream.JetStream, name string, config Config) (*Store, error) {
 	config.Bucket = cmp.Or(config.Bucket, "darktrace")
 	config.Subject = cmp.Or(config.Subject, "darktrace.changes")
@@ -105,7 +107,7 @@ func New(ctx context.Context, js jetstream.JetStream, name string, config Config
 	if s.ttl > 0 && !info.AllowMsgTTL {
 		return nil, s.failed("opening the stream of", errors.New("ChangeTTL needs a stream with AllowMsgTTL, of nats-server 2.11 or newer"))
 	}
-	s.batch = info.AllowAtomicPublish && !config.NoBatch
+	s.batch = !config.NoBatch && (info.AllowAtomicPublish || allowBatches(ctx, js, info))
 	return s, nil
 }
 
@@ -134,6 +136,19 @@ func open(ctx context.Context, js jetstream.JetStream, config Config) (jetstream
 		return js.Stream(ctx, name)
 	}
 	return stream, err
+}
+
+// allowBatches changes a stream that was created by a server without atomic batches, if
+// the server has them now, and reports whether it has. A program without the permission
+// goes on without batches.
+func allowBatches(ctx context.Context, js jetstream.JetStream, config jetstream.StreamConfig) bool {
+	const batches = 2 // the API level of nats-server 2.12; older servers ignore the setting
+	if level, _ := strconv.Atoi(config.Metadata["_nats.level"]); level < batches {
+		return false
+	}
+	config.AllowAtomicPublish = true
+	stream, err := js.UpdateStream(ctx, config)
+	return err == nil && stream.CachedInfo().Config.AllowAtomicPublish
 }
 
 // Atomic reports whether the changes and the checkpoint are published in one
