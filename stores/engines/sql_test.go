@@ -408,6 +408,7 @@ func TestMistakes(t *testing.T) {
 		"sqlstore: the database is nil":                            func() (*sqlstore.Store, error) { return sqlstore.New(nil, sqlstore.SQLite, "a") },
 		"sqlstore: no such dialect: Dialect(7)":                    func() (*sqlstore.Store, error) { return sqlstore.New(db, 7, "a") },
 		"sqlstore: the feed's name is empty":                       func() (*sqlstore.Store, error) { return sqlstore.New(db, sqlstore.SQLite, "") },
+		`sqlstore: the feed's name "a " ends with a blank`:         func() (*sqlstore.Store, error) { return sqlstore.New(db, sqlstore.SQLite, "a ") },
 		"sqlstore: the feed's name has 191 bytes; at most 190 fit": func() (*sqlstore.Store, error) { return sqlstore.New(db, sqlstore.SQLite, strings.Repeat("a", 191)) },
 	} {
 		_, err := make()

@@ -33,7 +33,7 @@ var (
 )
 
 // New returns the store of the feed with the given name, such as
-// "prod-incidents", of at most 190 bytes. Feeds with different names share the
+// "prod-incidents", of at most 190 bytes and without a blank at its end. Feeds with different names share the
 // tables and nothing else. The tables must exist: see [Store.Migrate] and
 // [Dialect.Schema]. New does not use the database.
 func New(db *sql.DB, dialect Dialect, name string) (*Store, error) {
@@ -46,6 +46,8 @@ func New(db *sql.DB, dialect Dialect, name string) (*Store, error) {
 		return nil, fmt.Errorf("sqlstore: no such dialect: %v", dialect)
 	case name == "":
 		return nil, errors.New("sqlstore: the feed's name is empty")
+	case strings.HasSuffix(name, " "): // MySQL ignores blanks there.
+		return nil, fmt.Errorf("sqlstore: the feed's name %q ends with a blank", name)
 	case len(name) > longest:
 		return nil, fmt.Errorf("sqlstore: the feed's name has %d bytes; at most %d fit", len(name), longest)
 	}
