@@ -46,7 +46,7 @@ type syntax struct {
 	known    string             // end of an INSERT that ignores rows with a known key
 	begin    string             // first statement of a transaction that reads before it writes; "" = none
 	skip     string             // end of a SELECT that locks rows and passes over locked ones; "" = begin locks all
-	level    sql.IsolationLevel // of such a transaction
+	level    sql.IsolationLevel // of each transaction
 }
 
 var dialects = map[Dialect]*syntax{
@@ -56,7 +56,7 @@ var dialects = map[Dialect]*syntax{
 		numbered: true,
 		known:    " ON CONFLICT DO NOTHING",
 		skip:     " FOR UPDATE SKIP LOCKED",
-		level:    sql.LevelReadCommitted,
+		level:    sql.LevelReadCommitted, // At a higher level, whoever loses a race for the checkpoint gets another error than a conflict.
 	},
 	SQLite: {
 		name:   "SQLite",

@@ -55,7 +55,7 @@ func (s *Store) Handle(ctx context.Context, limit int, handle func(ctx context.C
 		return 0, s.failed("handling the messages of", errors.New("the handler is nil"))
 	}
 	var messages []Message
-	err := s.transact(ctx, s.syntax.level, func(tx *sql.Tx) (err error) {
+	err := s.transact(ctx, func(tx *sql.Tx) (err error) {
 		if s.syntax.begin != "" {
 			if _, err := tx.ExecContext(ctx, s.syntax.begin); err != nil {
 				return err

@@ -118,7 +118,7 @@ func (s *Store) save(ctx context.Context, prev, next *darktrace.Checkpoint, rows
 		return s.failed("saving the checkpoint of", errors.New("the checkpoint is nil"))
 	}
 	swapped := false
-	err := s.transact(ctx, sql.LevelDefault, func(tx *sql.Tx) error {
+	err := s.transact(ctx, func(tx *sql.Tx) error {
 		if err := s.swap(ctx, tx, prev, next); err != nil {
 			return err
 		}
@@ -227,8 +227,8 @@ func (s *Store) insert(ctx context.Context, tx *sql.Tx, rows []row) error {
 }
 
 // transact runs do in a transaction.
-func (s *Store) transact(ctx context.Context, level sql.IsolationLevel, do func(*sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: level})
+func (s *Store) transact(ctx context.Context, do func(*sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: s.syntax.level})
 	if err != nil {
 		return err
 	}
