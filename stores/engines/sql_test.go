@@ -123,6 +123,77 @@ func testChangeStore(t *testing.T, e engine) {
 	})
 }
 
+// Programs that start together create the tables once, and one that may not create any
+// finds them.
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, e engine) {
+		admin := e.open(t)
+		user := ""
+		switch e.name {
+		case "postgres":
+			user = "postgres://limited@" + e.dsn[strings.LastIndexByte(e.dsn, '@')+1:]
+		case "mariadb":
+			user = "limited@" + e.dsn[strings.LastIndexByte(e.dsn, '@')+1:]
+		}
+		for round := range 5 {
+			dsn, limited := sqlite(t).dsn, ""
+			if e.name != "sqlite" {
+				name := fmt.Sprintf("migrate_%d_%d", time.Now().UnixNano(), round)
+				_, err := admin.ExecContext(t.Context(), "CREATE DATABASE "+name)
+				require.NoError(t, err)
+				t.Cleanup(func() { _, _ = admin.Exec("DROP DATABASE " + name) }) //nolint:noctx // The test's context has ended.
+				dsn, limited = inDatabase(e.dsn, name), inDatabase(user, name)
+			}
+			var replicas sync.WaitGroup
+			start := make(chan struct{})
+			for range 4 {
+				store, err := sqlstore.New(engine{driver: e.driver, dsn: dsn}.open(t), e.dialect, "feed")
+				require.NoError(t, err)
+				replicas.Go(func() {
+					<-start
+					assert.NoError(t, store.Migrate(t.Context()))
+				})
+			}
+			close(start)
+			replicas.Wait()
+			if limited == "" || round > 0 {
+				continue
+			}
+			db := engine{driver: e.driver, dsn: dsn}.open(t)
+			role, tables := "limited", "darktrace_checkpoint, darktrace_outbox"
+			statements := []string{"CREATE ROLE limited LOGIN"}
+			if e.name == "mariadb" {
+				require.NoError(t, db.QueryRowContext(t.Context(), "SELECT CONCAT('limited@', SUBSTRING_INDEX(CURRENT_USER(), '@', -1))").Scan(&role))
+				statements, tables = []string{"CREATE USER " + role}, "*"
+			}
+			statements = append(statements, "GRANT SELECT, INSERT, UPDATE, DELETE ON "+tables+" TO "+role)
+			for _, statement := range statements {
+				_, err := db.ExecContext(t.Context(), statement)
+				require.NoError(t, err)
+			}
+			t.Cleanup(func() { // Before the databases are dropped.
+				_, _ = db.Exec("DROP OWNED BY limited") //nolint:noctx // The test's context has ended.
+				_, _ = db.Exec("DROP USER " + role)     //nolint:noctx // The test's context has ended.
+			})
+			store, err := sqlstore.New(engine{driver: e.driver, dsn: limited}.open(t), e.dialect, "feed")
+			require.NoError(t, err)
+			require.NoError(t, store.Migrate(t.Context()))
+			fill(t, store, 3)
+		}
+	})
+}
+
+// inDatabase returns a DSN with another database.
+func inDatabase(dsn, name string) string {
+	address, parameters, _ := strings.Cut(dsn, "?")
+	address = address[:strings.LastIndexByte(address, '/')+1] + name
+	if parameters != "" {
+		address += "?" + parameters
+	}
+	return address
+}
+
 // Model alerts go through the same transaction, under a name of their own.
 func TestBreachStore(t *testing.T) {
 	t.Parallel()

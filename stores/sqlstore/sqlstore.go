@@ -54,14 +54,44 @@ func New(db *sql.DB, dialect Dialect, name string) (*Store, error) {
 	return &Store{db, syntax, name}, nil
 }
 
-// Migrate creates the tables, unless they exist.
+// Migrate creates the tables, unless they exist. Any number of programs may call
+// it at once. If the tables exist, it needs no permission to create them.
 func (s *Store) Migrate(ctx context.Context) error {
-	for _, statement := range s.syntax.schema {
-		if _, err := s.db.ExecContext(ctx, statement); err != nil {
-			return s.failed("creating the tables for", err)
+	var err error
+	for range 3 { // Another program may be creating them too.
+		if s.migrated(ctx) {
+			return nil
+		}
+		if err = s.create(ctx); err == nil {
+			return nil
 		}
 	}
-	return nil
+	return s.failed("creating the tables for", err)
+}
+
+// migrated reports whether the tables exist.
+func (s *Store) migrated(ctx context.Context) bool {
+	for _, table := range []string{"darktrace_checkpoint", "darktrace_outbox"} {
+		var name string
+		err := s.db.QueryRowContext(ctx, "SELECT name FROM "+table+" WHERE 1 = 0").Scan(&name)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return false
+		}
+	}
+	return true
+}
+
+// create creates the tables and the index. It is one transaction, except with
+// MySQL, where the index is part of a table.
+func (s *Store) create(ctx context.Context) error {
+	return s.transact(ctx, func(tx *sql.Tx) error {
+		for _, statement := range s.syntax.schema {
+			if _, err := tx.ExecContext(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Load returns the checkpoint that was saved last. If there is none, it returns
