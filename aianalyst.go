@@ -366,12 +366,69 @@ type StatsOptions struct {
 	End time.Time `url:"endtime,omitempty,unixmilli"`
 }
 
-// GetStats returns what AI Analyst did in a span of time. Nil options mean the
-// last 7 days.
+// GetStats returns what AI Analyst did in a span of time, by all masters of a
+// Unified View together. Nil options mean the last 7 days.
 //
 // Threat Visualizer API: GET /aianalyst/stats.
 func (s *AIAnalystService) GetStats(ctx context.Context, opts *StatsOptions) (*Stats, error) {
-	return getOne[Stats](ctx, s.client(), statsPath, opts)
+	return getParts(ctx, s.client(), statsPath, opts, decoderOf[Stats](ctx), nil, (*Stats).join)
+}
+
+// join adds what another master did.
+func (s *Stats) join(part *Stats) {
+	s.EquivalentHumanTime += part.EquivalentHumanTime
+	s.PositiveInvestigations += part.PositiveInvestigations
+	s.NegativeInvestigations += part.NegativeInvestigations
+	s.Graph.join(&part.Graph)
+	for _, phases := range part.AttackPhases {
+		i := slices.IndexFunc(s.AttackPhases, func(other StatsPhases) bool { return slices.Equal(other.Phases, phases.Phases) })
+		if i < 0 {
+			s.AttackPhases = append(s.AttackPhases, phases)
+		} else {
+			s.AttackPhases[i].Count += phases.Count
+		}
+	}
+	s.Groups.Total += part.Groups.Total
+	s.Groups.Compliance += part.Groups.Compliance
+	s.Groups.Suspicious += part.Groups.Suspicious
+	s.Groups.Critical += part.Groups.Critical
+	if s.Groups.MITRETactics == nil {
+		s.Groups.MITRETactics = part.Groups.MITRETactics
+	} else {
+		for category, tactics := range part.Groups.MITRETactics {
+			if s.Groups.MITRETactics[category] == nil {
+				s.Groups.MITRETactics[category] = map[string]int64{}
+			}
+			for tactic, count := range tactics {
+				s.Groups.MITRETactics[category][tactic] += count
+			}
+		}
+	}
+	addExtra(&s.Extra, part.Extra)
+}
+
+// join adds the investigations of another master. The lists stay parallel.
+func (g *StatsGraph) join(part *StatsGraph) {
+	before, more := g.len(), part.len()
+	g.BreachTime = inPlace(g.BreachTime, before, part.BreachTime, more)
+	g.EndTime = inPlace(g.EndTime, before, part.EndTime, more)
+	g.EquivalentHumanTime = inPlace(g.EquivalentHumanTime, before, part.EquivalentHumanTime, more)
+	g.IsPositive = inPlace(g.IsPositive, before, part.IsPositive, more)
+	g.AIAScore = inPlace(g.AIAScore, before, part.AIAScore, more)
+}
+
+func (g *StatsGraph) len() int {
+	return max(len(g.BreachTime), len(g.EndTime), len(g.EquivalentHumanTime), len(g.IsPositive), len(g.AIAScore))
+}
+
+// inPlace joins two lists, of which each is filled up to a length. Two empty lists
+// stay empty.
+func inPlace[T any](list []T, n int, more []T, m int) []T {
+	if len(list)+len(more) == 0 {
+		return list
+	}
+	list = append(list, make([]T, n-len(list))...)
+	return append(append(list, more...), make([]T, m-len(more))...)
 }
 
 func (o *StatsOptions) check() error { return checkWindow(o.Start, o.End) }

@@ -71,6 +71,19 @@ func TestObjectsForListsAndListsOfLists(t *testing.T) {
 	stats, err := newClient(t, responding(200, `[{"positiveInvestigations":3}]`)).AIAnalyst.GetStats(t.Context(), nil)
 	require.NoError(t, err)
 	assert.Equal(t, int64(3), stats.PositiveInvestigations)
+
+	// The figures of masters are added; the lists of investigations stay parallel.
+	const first = `{"equivalentHumanTime":10,"positiveInvestigations":1,"negativeInvestigations":2,"graphData":{"breachTime":[1,2],"isPositive":[true,false]},` +
+		`"attackPhases":[{"phases":[2],"count":3}],"groupStats":{"total":3,"compliance":1,"suspicious":1,"critical":1,"mitreTactics":{"total":{"discovery":2}}}}`
+	const second = `{"equivalentHumanTime":5,"positiveInvestigations":1,"negativeInvestigations":0,"graphData":{"breachTime":[3],"endTime":[4]},` +
+		`"attackPhases":[{"phases":[2],"count":1},{"phases":[5],"count":1}],"groupStats":{"total":2,"compliance":0,"suspicious":1,"critical":1,"mitreTactics":{"total":{"discovery":1,"impact":1},"critical":{"impact":1}}}}`
+	stats, err = newClient(t, responding(200, "["+first+","+second+"]")).AIAnalyst.GetStats(t.Context(), nil)
+	require.NoError(t, err)
+	text, err := json.Marshal(stats)
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"equivalentHumanTime":15,"positiveInvestigations":2,"negativeInvestigations":2,`+
+		`"graphData":{"breachTime":[1,2,3],"endTime":[null,null,4],"isPositive":[true,false,false]},"attackPhases":[{"phases":[2],"count":4},{"phases":[5],"count":1}],`+
+		`"groupStats":{"total":5,"compliance":1,"suspicious":2,"critical":2,"mitreTactics":{"total":{"discovery":3,"impact":1},"critical":{"impact":1}}}}`, string(text))
 }
 
 // What a Unified View returns for each master is joined, or it is an error: never is
@@ -127,7 +140,7 @@ func TestObjectsInParts(t *testing.T) {
 		require.ErrorIs(t, err, darktrace.ErrDecode, body)
 		require.ErrorContains(t, err, want, body)
 	}
-	for _, body := range []string{`[{"positiveInvestigations":3},{"positiveInvestigations":4}]`, `[{"hello":1}]`, `{"hello":1}`, `[]`} {
+	for _, body := range []string{`[{"hello":1}]`, `{"hello":1}`, `[]`} {
 		_, err := newClient(t, responding(200, body)).AIAnalyst.GetStats(ctx, nil)
 		require.ErrorIs(t, err, darktrace.ErrDecode, body)
 	}
