@@ -246,20 +246,24 @@ func plain(text string) string {
 // The names of HTML escapes that stores use: those from U+00A0 on, then the
 // marks. Package html knows all 2231, and adds them to every program that
 // imports it.
-var (
-	escapeNames = strings.Fields(`nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr
+const (
+	escapeNames = `nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr
 deg plusmn sup2 sup3 acute micro para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest
 Agrave Aacute Acirc Atilde Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc Iuml
 ETH Ntilde Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute THORN szlig
 agrave aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml igrave iacute icirc iuml
 eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc uuml yacute thorn yuml
-amp lt gt quot apos ndash mdash lsquo rsquo sbquo ldquo rdquo bdquo lsaquo rsaquo bull hellip euro trade`)
-	escapedMarks = []rune(`&<>"'–—‘’‚“”„‹›•…€™`)
+amp lt gt quot apos ndash mdash lsquo rsquo sbquo ldquo rdquo bdquo lsaquo rsaquo bull hellip euro trade`
+	escapedMarks = `&<>"'–—‘’‚“”„‹›•…€™`
 )
 
 // unescape returns a text with its HTML escapes decoded.
 func unescape(text string) string {
 	const longest = 24 // of a name, or of a number with zeros before it
+	if !strings.Contains(text, "&") {
+		return text
+	}
+	names := strings.Fields(escapeNames)
 	var b strings.Builder
 	for {
 		before, rest, found := strings.Cut(text, "&")
@@ -268,7 +272,7 @@ func unescape(text string) string {
 			return b.String()
 		}
 		name, _, ended := strings.Cut(rest[:min(len(rest), longest)], ";")
-		if r := escaped(name); ended && r != 0 {
+		if r := escaped(name, names); ended && r != 0 {
 			b.WriteRune(r)
 			text = rest[len(name)+1:]
 		} else {
@@ -279,7 +283,7 @@ func unescape(text string) string {
 }
 
 // escaped returns the character that an escape stands for; 0 if there is none.
-func escaped(name string) rune {
+func escaped(name string, names []string) rune {
 	if digits, ok := strings.CutPrefix(strings.ToLower(name), "#"); ok {
 		base := 10
 		if hex, ok := strings.CutPrefix(digits, "x"); ok {
@@ -288,14 +292,14 @@ func escaped(name string) rune {
 		r, _ := strconv.ParseUint(digits, base, 21) // 0 if it is not a number
 		return rune(r)
 	}
-	i := slices.Index(escapeNames, name)
+	i := slices.Index(names, name)
 	switch {
 	case i < 0:
 		return 0
 	case i < 0x60:
 		return 0xa0 + rune(i)
 	}
-	return escapedMarks[i-0x60]
+	return []rune(escapedMarks)[i-0x60]
 }
 
 // survives reports whether a text may be what a store made of a message: it may

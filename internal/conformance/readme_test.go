@@ -54,7 +54,7 @@ func TestTheTicketSyncOfTheREADMEIsTheOneTested(t *testing.T) {
 
 // TestTicketSyncOfTheREADME: each incident gets one ticket, also if the appliance
 // drops a comment, rejects it or is unavailable for a moment.
-func TestTicketSyncOfTheREADME(t *testing.T) { //nolint:paralleltest // It changes the folder and the log.
+func TestTicketSyncOfTheREADME(t *testing.T) {
 	const comments = "/aianalyst/incident/comments"
 	for name, test := range map[string]struct {
 		profile  darktracetest.Profile
