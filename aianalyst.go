@@ -66,8 +66,7 @@ func (s *AIAnalystService) Events(ctx context.Context, opts *EventListOptions) i
 	return func(yield func(*IncidentEvent, error) bool) {
 		o := valueOf(opts)
 		query, err := o.encode(s.client().locale)
-		decode := func() elementDecoder[IncidentEvent] { return decodeEvent(ctx, o.KeepRaw) }
-		l := list[IncidentEvent]{eventsPath, query, decode, "uuid", o.EventIDs, func(e *IncidentEvent) (string, []string) {
+		l := list[IncidentEvent]{eventsPath, query, decodeEvent, o.KeepRaw, "uuid", o.EventIDs, func(e *IncidentEvent) (string, []string) {
 			return e.ID, []string{e.ID}
 		}}
 		if len(o.EventIDs) == 0 {
@@ -125,8 +124,7 @@ func (s *AIAnalystService) Groups(ctx context.Context, opts *GroupListOptions) i
 	return func(yield func(*IncidentGroup, error) bool) {
 		o := valueOf(opts)
 		query, err := o.encode(s.client().locale)
-		decode := func() elementDecoder[IncidentGroup] { return decodeGroup(ctx, o.KeepRaw) }
-		l := list[IncidentGroup]{groupsPath, query, decode, "groupid", o.GroupIDs, func(g *IncidentGroup) (string, []string) {
+		l := list[IncidentGroup]{groupsPath, query, decodeGroup, o.KeepRaw, "groupid", o.GroupIDs, func(g *IncidentGroup) (string, []string) {
 			return g.ID, append([]string{g.ID}, g.PreviousIDs...)
 		}}
 		if len(o.GroupIDs) == 0 {

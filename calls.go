@@ -332,17 +332,16 @@ func decodeReply[T any](ctx context.Context, r *reply, decode elementDecoder[T],
 	if !r.call.stream {
 		body = whole(ctx, r.data)
 	}
-	err := decodeStream(body, func(element []byte) (*T, error) {
-		v, err := decode(element)
-		if errors.Is(err, errForeign) && !r.call.write() { // A master of a Unified View may report a failure in place of its elements.
-			part := response{ctx: ctx, area: r.call.area()}
-			if verdict := part.verdict(element); verdict.failed(false) != "" {
-				return nil, errors.New("a part of it reports a failure")
-			}
+	err := decodeStream(body, decode, func(i int, element []byte, why error) error {
+		if !errors.Is(why, errForeign) {
+			r.client.log(ctx, slog.LevelWarn, "darktrace: skipped an element that is not an object", r.call, "element", i)
+			return nil
 		}
-		return v, err
-	}, func(i int) {
-		r.client.log(ctx, slog.LevelWarn, "darktrace: skipped an element that is not an object", r.call, "element", i)
+		part := response{ctx: ctx, area: r.call.area()}
+		if verdict := part.verdict(element); !r.call.write() && verdict.failed(false) != "" { // A master of a Unified View reports it in place of its elements.
+			return errors.New("a part of it reports a failure")
+		}
+		return nil
 	}, func(v *T) bool {
 		if cancelled = ctx.Err() != nil; cancelled {
 			return false
@@ -401,12 +400,13 @@ func (c *core) byID(path, key, id string) *call {
 // list is a list endpoint, and what to request from it: everything that the query
 // matches, or certain ids.
 type list[T any] struct {
-	path   string
-	query  map[string][]string
-	decode func() elementDecoder[T]         // a decoder for one response
-	key    string                           // the parameter that holds ids
-	ids    []string                         // the ids to request; empty = everything that matches
-	names  func(*T) (id string, _ []string) // an element's identity, and the ids that select it
+	path    string
+	query   map[string][]string
+	decode  func(ctx waiter, keepRaw bool) elementDecoder[T] // a decoder for one response
+	keepRaw bool
+	key     string                           // the parameter that holds ids
+	ids     []string                         // the ids to request; empty = everything that matches
+	names   func(*T) (id string, _ []string) // an element's identity, and the ids that select it
 }
 
 // idsPerRequest keeps a URL shorter than the limits of proxies.
@@ -458,7 +458,7 @@ func (l *list[T]) each(ctx context.Context, c *core, yield func(*T) bool) error 
 
 // stream sends one request and yields the elements of its response.
 func (l *list[T]) stream(ctx context.Context, c *core, yield func(*T) bool) error {
-	return stream(ctx, c, l.path, encodeQuery(l.query), l.decode(), yield)
+	return stream(ctx, c, l.path, encodeQuery(l.query), l.decode(ctx, l.keepRaw), yield)
 }
 
 // collect returns the elements as a list. If there is an error, it returns the

@@ -199,24 +199,25 @@ func decodeText(element []byte) (*string, error) {
 }
 
 // decodeStream reads a list and yields its elements one by one, each as soon as it
-// has arrived; see [wire.Elements]. Elements that are not objects are skipped, and
-// odd is called with their index. An object counts as a list of one if it has a
-// member of such an element.
-func decodeStream[T any](r io.Reader, decode elementDecoder[T], odd func(i int), yield func(*T) bool) error {
+// has arrived; see [wire.Elements]. Elements that are not objects are skipped. odd is
+// called for them and for objects without a known member, with the index and why it is
+// odd; if it returns an error, that ends the list. An object counts as a list of one if
+// it has a member of such an element.
+func decodeStream[T any](r io.Reader, decode elementDecoder[T], odd func(i int, element []byte, why error) error, yield func(*T) bool) error {
 	i := -1
 	var fatal error
 	err := wire.Elements(r, func(element []byte, alone bool) bool {
 		i++
 		v, err := decode(element)
 		switch {
-		case errors.Is(err, errNotObject):
-			odd(i)
-			return true
-		case err != nil && (alone || !errors.Is(err, errForeign)):
+		case err == nil:
+			return yield(v)
+		case errors.Is(err, errNotObject), errors.Is(err, errForeign) && !alone:
+			fatal = odd(i, element, err)
+		default:
 			fatal = err
-			return false
 		}
-		return yield(v)
+		return fatal == nil && (v == nil || yield(v))
 	})
 	return cmp.Or(fatal, err)
 }

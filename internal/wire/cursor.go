@@ -150,9 +150,11 @@ func (c *Cursor) Stopped() bool { return c.stopped }
 func (c *Cursor) Foreign() bool {
 	members, end := 0, c.Pos
 	c.Pos = 0
-	for c.Enter('{'); members <= c.foreign && c.More('}'); c.Skip() {
+	for c.Enter('{'); c.More('}'); c.Skip() {
 		c.Name()
-		members++
+		if members++; members > c.foreign {
+			break
+		}
 	}
 	c.Pos = end
 	return members <= c.foreign
