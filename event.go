@@ -169,9 +169,10 @@ func (e *IncidentEvent) LogValue() slog.Value {
 		slog.Bool("acknowledged", e.Acknowledged))
 }
 
-// oneLine joins the parts that are not empty.
+// oneLine joins the parts that are not empty, without control characters: names
+// come from the network.
 func oneLine(parts ...string) string {
-	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), " ")
+	return printable(strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), " "))
 }
 
 func scoreText(s Score) string {

@@ -391,6 +391,7 @@ func TestOneLine(t *testing.T) {
 	e := streamed(t, fixture(t, "events-6.1.json"), decodeEvent(nil, false))[0]
 	assert.Equal(t, `2024-10-27T03:50:00Z critical 94 "Large Upload to a Rare Host" 192.0.2.#28445, db-02.example.com 0e61a001-5e1f-4a61-9c10-000000000001`, e.String())
 	assert.Equal(t, `"" a`, (&IncidentEvent{ID: "a"}).String())
+	assert.Equal(t, `"a\nb" evil  [31m name i d`, (&IncidentEvent{ID: "i\nd", Title: "a\nb", Sender: "evil\r\u2028\x1b[31m\nname"}).String())
 	assert.Equal(t, `1970-01-01T00:00:01Z critical 50.5 "x\ny" and 1 more g`, (&IncidentGroup{
 		ID: "g", Start: 1000, Category: CategoryCritical, GroupScore: 50.5, Events: []GroupEvent{{Title: "x\ny"}, {}},
 	}).String())
