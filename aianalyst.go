@@ -179,11 +179,11 @@ type EventListOptions struct {
 	// Categories are those of the event's incident, combined as OR: compliance,
 	// suspicious and critical. The appliance has no filter for informational.
 	Categories []Category `url:"-"`
-	// MinScore is the lowest score of the event itself, above 0 to 100.
+	// MinScore is the lowest score of the event itself, greater than 0, at most 100.
 	MinScore float64 `url:"minscore,omitempty"`
-	// MaxScore is the highest score of the event itself, above 0 to 100.
+	// MaxScore is the highest score of the event itself, greater than 0, at most 100.
 	MaxScore float64 `url:"maxscore,omitempty"`
-	// MinGroupScore is the lowest score of the event's incident, above 0 to 100.
+	// MinGroupScore is the lowest score of the event's incident, greater than 0, at most 100.
 	MinGroupScore float64 `url:"mingroupscore,omitempty"`
 	// MaxGroupScore is the highest score of the event's incident.
 	MaxGroupScore float64 `url:"maxgroupscore,omitempty"`
@@ -205,7 +205,8 @@ type EventListOptions struct {
 }
 
 // GroupListOptions selects incidents. Fields combine as AND; zero fields are
-// not sent. GroupIDs overrides all other fields, EventIDs all but GroupIDs.
+// not sent. GroupIDs overrides all other fields. EventIDs overrides all fields
+// except GroupIDs.
 //
 // Threat Visualizer API: GET /aianalyst/groups.
 type GroupListOptions struct {
@@ -231,9 +232,9 @@ type GroupListOptions struct {
 	// Categories are those of the incident, combined as OR: compliance,
 	// suspicious and critical.
 	Categories []Category `url:"-"`
-	// MinScore is the lowest score of the incident, above 0 to 100.
+	// MinScore is the lowest score of the incident, greater than 0, at most 100.
 	MinScore float64 `url:"minscore,omitempty"`
-	// MaxScore is the highest score of the incident, above 0 to 100.
+	// MaxScore is the highest score of the incident, greater than 0, at most 100.
 	MaxScore float64 `url:"maxscore,omitempty"`
 	// DeviceID (did) asks for incidents with an event of a device.
 	DeviceID int64 `url:"did,omitempty"`

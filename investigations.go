@@ -115,9 +115,9 @@ func (s *AIAnalystService) ListInvestigations(ctx context.Context, opts *Investi
 
 func (o *InvestigationListOptions) check() error { return checkWindow(o.Start, o.End) }
 
-// WaitInvestigation requests an investigation until it is finished, every 2
-// seconds at first and finally every 30 seconds. It returns earlier only if the
-// context ends or GetInvestigation fails.
+// WaitInvestigation waits until an investigation is finished, and returns it. It
+// asks every 2 seconds at first, and every 30 seconds later. It returns earlier
+// only if the context ends or GetInvestigation fails.
 //
 // Threat Visualizer API: GET /aianalyst/investigations, since 6.1.
 func (s *AIAnalystService) WaitInvestigation(ctx context.Context, id string) (*Investigation, error) {

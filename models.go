@@ -19,7 +19,7 @@ import (
 // Console", "View Models" and "Edit Models".
 type ModelService service
 
-// List returns all models. They are more than two megabytes; All streams them.
+// List returns all models. The response is larger than two megabytes; All streams it.
 //
 // Threat Visualizer API: GET /models.
 func (s *ModelService) List(ctx context.Context) ([]*Model, error) {

@@ -315,7 +315,7 @@ func WithRateLimit(perMinute int) Option {
 }
 
 // WithEmailURL sets the URL for the methods of Client.Email, if the e-mail
-// console is at another URL than the appliance. It is used with the same
+// console has another URL than the appliance. Requests to it use the same
 // tokens.
 func WithEmailURL(baseURL string) Option {
 	return func(c *config) (err error) {

@@ -128,8 +128,8 @@ func (s *PCAPService) Create(ctx context.Context, request *PCAPRequest) (*PCAP, 
 	}{request.IP1, request.IP2, request.Port1, request.Port2, start, end, request.Protocol}})
 }
 
-// Wait lists a capture until it is finished, every 2 seconds at first and
-// finally every 30 seconds, and returns it. If the capture failed, Wait returns
+// Wait waits until a capture is finished, and returns it. It asks every 2
+// seconds at first, and every 30 seconds later. If the capture failed, Wait returns
 // ErrRejected. If the appliance does not list it, Wait returns ErrNotFound. It
 // returns earlier only if the context ends or List fails.
 //

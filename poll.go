@@ -75,9 +75,9 @@ type EventFilter struct {
 	Categories []Category
 	// GroupIDs are incidents, also by their ids from before merges.
 	GroupIDs []string
-	// MinScore is the lowest score of the event itself, above 0 to 100.
+	// MinScore is the lowest score of the event itself, greater than 0, at most 100.
 	MinScore float64
-	// MaxScore is the highest score of the event itself, above 0 to 100.
+	// MaxScore is the highest score of the event itself, greater than 0, at most 100.
 	MaxScore float64
 	// DeviceID (did) asks for the events of a device.
 	DeviceID int64

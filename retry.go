@@ -24,9 +24,9 @@ import (
 // 429 whose Retry-After is at most an hour, the other calls of the client wait
 // too, and continue one by one within a tenth of the wait.
 //
-// Writes are never sent again, unless RateLimitedWrites is set. Independent of
-// the policy and the method, a rejected request is sent once more in three
-// cases: with a corrected date, if the appliance rejected the date and its clock
+// Writes are not sent again, unless RateLimitedWrites is set. Reads and writes
+// that the appliance rejected are sent once more, whatever the policy says, in
+// three cases: with a corrected date, if the appliance rejected the date and its clock
 // differs by a minute or more, or rejected the signature and its clock differs
 // by 5 minutes or more; otherwise with the local clock, if the rejected date had
 // an earlier correction; and with new credentials, if a Refresher renewed them.

@@ -81,7 +81,7 @@
 //   - The types of the values of details: values are readable text, so that a field has
 //     one type in all documents. The group of a detail remains, as a number.
 //   - The templates of a summary in block form, explanations and figures, and
-//     unknown fields (Extra): their shape is open, and each new one would be a
+//     unknown fields (Extra): they can have any shape, and each new one would be a
 //     field in the index.
 //   - Times outside the years 1 to 9999, which Elasticsearch refuses.
 //   - MITRE tactics without an id have a name only.

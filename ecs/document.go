@@ -99,8 +99,8 @@ type Threat struct {
 	Technique *Technique `json:"technique,omitempty"` // Techniques, of model alerts; nil = none.
 }
 
-// Tactic is the field set threat.tactic: lists, the same tactic at the same
-// place unless one has no id.
+// Tactic is the field set threat.tactic, as parallel lists: the same index is
+// the same tactic, unless a tactic has no id.
 type Tactic struct {
 	ID        []string `json:"id,omitempty"`        // Ids, such as "TA0008".
 	Name      []string `json:"name,omitempty"`      // Names, such as "Lateral Movement".

@@ -52,7 +52,7 @@
 // # Model alerts
 //
 //	pbid                 finding_info.uid, metadata.uid: after the host of the appliance, as another
-//	                       appliance has the same numbers; an event relates to it by the same id
+//	                       appliance has the same numbers; related_events of an event use it
 //	creationTime         time, finding_info.created_time; without it time
 //	time                 start_time, finding_info.first_seen_time
 //	model.name           finding_info.title, .analytic.name (Rule); its folders are finding_info.types

@@ -33,9 +33,9 @@ var (
 )
 
 // New returns the store of the feed with the given name, such as
-// "prod-incidents", of at most 190 bytes and without a blank at its end. Feeds with different names share the
-// tables and nothing else. The tables must exist: see [Store.Migrate] and
-// [Dialect.Schema]. New does not use the database.
+// "prod-incidents", of at most 190 bytes and without a blank at its end. Feeds
+// with different names share the tables and nothing else. The tables must exist:
+// see [Store.Migrate] and [Dialect.Schema]. New does not use the database.
 func New(db *sql.DB, dialect Dialect, name string) (*Store, error) {
 	const longest = 190
 	syntax, ok := dialects[dialect]
