@@ -145,9 +145,8 @@ func confirms(body []byte, complete bool) bool {
 func unquoted(err error) error {
 	text := "a value can't be decoded into its type"
 	if typed, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		named := *typed
-		named.Value, _, _ = strings.Cut(typed.Value, " ") // Its JSON type, without the number.
-		text = named.Error()
+		kind, _, _ := strings.Cut(typed.Value, " ") // Its JSON type, without the number. The field may be the key of a map.
+		text = "cannot unmarshal " + kind + " into Go value of type " + typed.Type.String()
 	} else if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		text = syntax.Error()
 	}

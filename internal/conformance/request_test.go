@@ -154,15 +154,15 @@ func TestDoQuotesNoValue(t *testing.T) {
 		{text, new(struct{ Subject darktrace.Millis }), wrong},
 		{text, new(struct {
 			Subject int `json:",string"`
-		}), wrong},
-		{text, new(struct{ Subject int }), "cannot unmarshal string into Go struct field .Subject of type int"},
-		{number, new(struct{ Subject int8 }), "cannot unmarshal number into Go struct field .Subject of type int8"},
+		}), wrong + "|cannot unmarshal number into Go value of type int"}, // It depends on the version of Go.
+		{text, new(struct{ Subject int }), "cannot unmarshal string into Go value of type int"},
+		{number, new(struct{ Subject int8 }), "cannot unmarshal number into Go value of type int8"},
 		{fmt.Sprintf(`{%q:1}`, words), new(map[int]int), "cannot unmarshal number into Go value of type int"},
 		{text[:len(text)-1], new(any), "unexpected end of JSON input"},
 	} {
 		err := newClient(t, responding(200, test.body)).Do(t.Context(), &darktrace.Request{Path: "/agemail/emails/1"}, test.out)
 		require.ErrorIs(t, err, darktrace.ErrDecode)
-		assert.EqualError(t, err, "darktrace: GET /agemail/emails/1: response not understood: "+test.want)
+		assert.Regexp(t, "^darktrace: GET /agemail/emails/1: response not understood: ("+test.want+")$", err.Error())
 		assert.NotContains(t, shown(t, err), "Alice")
 		assert.NotContains(t, shown(t, err), "4915112345678")
 	}
