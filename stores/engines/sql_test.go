@@ -97,7 +97,7 @@ func TestChangeStoreWithAnotherDefault(t *testing.T) {
 	on(t, func(t *testing.T, e engine) {
 		more := map[string]string{"postgres": "default_transaction_isolation=serializable", "mariadb": "tx_isolation=%27SERIALIZABLE%27"}[e.name]
 		if more == "" {
-			t.Skip("no such setting")
+			return // SQLite has one level only.
 		}
 		separator := "?"
 		if strings.Contains(e.dsn, "?") {
